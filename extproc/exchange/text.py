@@ -1,0 +1,31 @@
+"""What a dialect needs of masking, as Protocols, so that `exchange` knows no masking rule.
+
+A dialect knows which fields hold text that the model or the user sees (channels) and in what order their pieces
+arrive; the filter knows what may not pass.
+"""
+
+from typing import Protocol
+
+
+class TextStream(Protocol):
+    """One channel's text, arriving in pieces.
+
+    For every way of cutting a text into pieces, the concatenation of all `feed` results and `flush` equals
+    `TextFilter.text` of the whole. After `flush` the stream is new again.
+    """
+
+    def feed(self, text: str) -> str: ...
+
+    def flush(self) -> str: ...
+
+
+class TextFilter(Protocol):
+    """The masking that applies to one exchange. One filter serves one exchange: it counts what it masked."""
+
+    def text(self, text: str) -> str:
+        """A whole text at once."""
+        ...
+
+    def stream(self) -> TextStream:
+        """A new channel."""
+        ...

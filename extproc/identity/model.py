@@ -1,0 +1,66 @@
+"""The verified caller, and the issuer settings a token is held against."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """A caller whose token was verified. `claims` is everything the token said; it never leaves policy conditions.
+
+    `expires_at` is Unix time in seconds: the verdict on the token is not reused past it.
+    """
+
+    provider: str
+    issuer: str
+    subject: str
+    groups: tuple[str, ...] = ()
+    email: str = ""
+    tenant: str = ""
+    expires_at: float = 0.0
+    claims: Mapping[str, Any] = field(default_factory=dict, repr=False, hash=False, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimMapping:
+    """Where in the token each part of the identity stands. A dotted name walks into objects (`realm_access.roles`);
+    a claim whose own name has dots or slashes (`https://acme.example/groups`) is tried whole first."""
+
+    subject: str = "sub"
+    groups: str = "groups"
+    email: str = "email"
+    tenant: str = "tenant"
+
+
+@dataclass(frozen=True, slots=True)
+class KeySource:
+    """Where an issuer's public keys come from. Exactly one of `url`, `discovery`, `file`, `inline` is set.
+
+    `discovery` is the issuer's base URL (its /.well-known/openid-configuration names the key set). `inline` is the
+    JWKS document as JSON text.
+    """
+
+    url: str = ""
+    discovery: str = ""
+    file: str = ""
+    inline: str = field(default="", repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Issuer:
+    """A compiled IdentityProvider: everything needed to hold a token against it. Durations in seconds."""
+
+    name: str
+    issuer: str
+    audiences: tuple[str, ...]
+    keys: KeySource
+    algorithms: tuple[str, ...] = ("RS256", "RS384", "RS512", "ES256", "ES384", "PS256", "PS384", "PS512", "EdDSA")
+    types: tuple[str, ...] = ("jwt", "at+jwt")  # lower-case; a token without typ is accepted when "" is listed
+    leeway: float = 30.0
+    max_age: float = 300.0  # a verified token is verified again after this, even if it has not expired
+    refresh: float = 300.0  # keys older than this are fetched again in the background
+    stale_for: float = 86400.0  # keys are served this long while the issuer is down
+    refetch_interval: float = 30.0  # an unknown kid causes at most one fetch in this time
+    mapping: ClaimMapping = ClaimMapping()
+    rule: str = ""  # "IdentityProvider/demo (identity.yaml:1)"

@@ -1,0 +1,138 @@
+"""What policy documents compile to: frozen, with look-ups whose cost does not grow with the number of documents."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from extproc.exchange.text import TextFilter
+from extproc.identity.model import Identity, Issuer
+
+# A compiled condition: facts to True (holds), False (does not), None (could not be evaluated: counts as deny).
+Condition = Callable[[Mapping[str, Any]], bool | None]
+Matcher = Callable[[str], bool]
+
+
+@dataclass(frozen=True, slots=True)
+class CredentialSource:
+    """Where an upstream's secret comes from and how it is sent. Exactly one of `file`, `env`, `value` is set.
+
+    `format` holds `{}` where the secret goes ("Bearer {}"). The secret itself is never part of a policy's repr.
+    """
+
+    name: str  # unique: "LLMProvider/demo"
+    header: str  # lower-case
+    format: str = "{}"
+    file: str = ""
+    env: str = ""
+    value: str = field(default="", repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Upstream:
+    """One place traffic may go. `cluster` is the Envoy cluster, `authority` the Host it is asked for,
+    `path` what is put before (LLM) or in place of (MCP) the client's path; no trailing slash."""
+
+    name: str  # "LLMProvider/demo", "MCPServer/demo"
+    cluster: str
+    host: str
+    port: int
+    tls: bool
+    authority: str
+    path: str
+    credential: CredentialSource | None = None
+    ca_file: str = ""  # trust anchor for TLS; "" means the system's
+    timeout: float = 600.0  # seconds of silence allowed
+
+
+@dataclass(frozen=True, slots=True)
+class LlmProvider:
+    name: str
+    dialects: frozenset[str]
+    approved: bool
+    upstream: Upstream
+    rule: str
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    provider: LlmProvider
+    model: str
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """A name clients ask for. `targets` in order of preference; the first whose provider speaks the call's dialect
+    and is approved is used."""
+
+    name: str
+    targets: tuple[Target, ...]
+    rule: str
+
+
+@dataclass(frozen=True, slots=True)
+class McpServer:
+    name: str
+    upstream: Upstream
+    hosts: tuple[str, ...]
+    rule: str
+
+
+@dataclass(frozen=True, slots=True)
+class Masking:
+    """A compiled MaskProfile. `start()` makes the filter for one exchange; `directions` says where it applies."""
+
+    name: str
+    start: Callable[[], TextFilter]
+    rule: str
+
+
+@dataclass(frozen=True, slots=True)
+class ToolGrant:
+    """What one AgentPolicy says about one MCP server: allow and deny by name for tools, prompts, resources, methods."""
+
+    server: Matcher
+    tools: Matcher
+    tools_denied: Matcher
+    prompts: Matcher
+    prompts_denied: Matcher
+    resources: Matcher
+    resources_denied: Matcher
+    methods_denied: Matcher
+    rule: str
+
+
+@dataclass(frozen=True, slots=True)
+class AgentPolicy:
+    name: str
+    enforced: bool
+    selects: Callable[[Identity], bool | None]  # None: a CEL subject could not be evaluated
+    models: Matcher
+    models_denied: Matcher
+    mcp: tuple[ToolGrant, ...]
+    when: Condition | None
+    masking: Masking | None
+    rule: str
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """Everything a request is judged by. Immutable; swapped whole on reload.
+
+    `version` is a short digest of the documents, named in audits. `candidates` gives the AgentPolicies worth trying
+    for an identity (indexed by subject and group), so that a thousand documents cost what ten do.
+    """
+
+    version: str
+    issuers: Mapping[str, tuple[Issuer, ...]]  # by `iss`
+    providers: Mapping[str, LlmProvider]
+    models: Mapping[str, Model]  # by name and by alias
+    servers: Mapping[str, McpServer]  # by name
+    hosts: Mapping[str, McpServer]  # by lower-case host
+    agents: tuple[AgentPolicy, ...]
+    candidates: Callable[[Identity], tuple[AgentPolicy, ...]]
+    masking: Mapping[str, Masking]
+
+    @property
+    def upstreams(self) -> tuple[Upstream, ...]:
+        """Every upstream the policy names, providers first, each once."""
+        return tuple(p.upstream for p in self.providers.values()) + tuple(s.upstream for s in self.servers.values())
