@@ -1,0 +1,162 @@
+"""Masks the text of one decoded MCP message, in place, along the table in `mcp_shapes`.
+
+Everything is text unless its place in the message says otherwise, and what claims to be an identifier, a word of the
+protocol or base64 is text as soon as it does not look like it. A number is text too: a card number does not become
+harmless by losing its quotes. A masked number becomes a string, because no number says "masked".
+"""
+
+from typing import Any
+
+from extproc.exchange.mcp_shapes import BLOCK, BLOCK_SHAPES, REQUEST, RPC, SCHEMA, WORDS, Part, Shape
+from extproc.exchange.text import TextFilter
+
+_BASE64 = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/-_=\r\n"
+_MIN_BINARY = 32  # shorter base64 is no picture and no sound, but may well be a card number
+_MAX_NUMBER = 10**12  # twelve digits: sizes and limits have fewer, card numbers have more
+_MAX_NAME = 256
+_SEPARATORS = str.maketrans("", "", "_-./:+")
+
+
+class MessageMask:
+    """Masks the messages of one answer. `binary` turns true once something passed that is not text."""
+
+    __slots__ = ("_text", "binary")
+
+    def __init__(self, mask: TextFilter) -> None:
+        self._text = mask.text
+        self.binary = False
+
+    def message(self, message: Any) -> Any:
+        """A decoded JSON-RPC message (or any other JSON value, which is text then) with its text masked."""
+        return self._shape(message, RPC)
+
+    def text(self, text: str) -> str:
+        return self._text(text) if text else text
+
+    def _shape(self, node: Any, shape: Shape) -> Any:
+        """An object of a known shape, or an array of such."""
+        if type(node) is list:
+            for index, item in enumerate(node):
+                node[index] = self._shape(item, shape)
+            return node
+        if type(node) is not dict:
+            return self._free(node)
+        renamed = False
+        for key, value in node.items():
+            part = shape.get(key)
+            if part is None:
+                renamed = renamed or self._text(key) != key
+                part = Part.TEXT
+            kind = type(value)
+            if kind is bool or value is None:
+                continue
+            if part is Part.TEXT:
+                node[key] = (self._text(value) if value else value) if kind is str else self._free(value)
+            elif part is Part.KEEP:
+                if kind is dict or kind is list:
+                    node[key] = self._free(value)
+            elif type(part) is dict:
+                node[key] = self._shape(value, part)
+            else:
+                node[key] = self._part(value, part)
+        return self._with_masked_keys(node, shape) if renamed else node
+
+    def _part(self, value: Any, part: Part) -> Any:
+        """A value that is exempt if it looks like what it should be."""
+        if part is Part.BLOCKS:
+            return self._blocks(value)
+        if part is Part.SCHEMAS:
+            return self._map(value, SCHEMA)
+        if part is Part.REQUESTS:
+            return self._map(value, REQUEST)
+        if part is Part.MAP:
+            return self._map(value, None)
+        if part is Part.WORD:
+            exempt = value in WORDS if type(value) is str else False
+        elif part is Part.NAME:
+            exempt = type(value) is str and _is_name(value)
+        elif part is Part.NUMBER:
+            exempt = (type(value) is int or type(value) is float) and abs(value) < _MAX_NUMBER
+        else:
+            exempt = type(value) is str and _is_binary(value)
+            self.binary = self.binary or exempt
+        if exempt:
+            return value
+        if part is Part.WORD and type(value) is list:
+            return [word if type(word) is str and word in WORDS else self._free(word) for word in value]
+        return self._free(value)
+
+    def _blocks(self, node: Any) -> Any:
+        """Content blocks: only in an image or in audio is `data` no text."""
+        if type(node) is list:
+            for index, item in enumerate(node):
+                node[index] = self._blocks(item)
+            return node
+        kind = node.get("type") if type(node) is dict else None
+        return self._shape(node, BLOCK_SHAPES.get(kind, BLOCK) if type(kind) is str else BLOCK)
+
+    def _map(self, node: Any, shape: Shape | None) -> Any:
+        """An object whose keys are identifiers and whose values have `shape`, or are such maps again."""
+        if type(node) is not dict:
+            return self._free(node) if shape is None else self._shape(node, shape)
+        masked: dict[str, Any] = {}
+        for key, value in node.items():
+            if shape is not None:
+                value = self._shape(value, shape)
+            else:
+                value = self._map(value, None) if type(value) is dict else self._free(value)
+            # Property names are text as well: `required` and `$ref` are masked alike, so a schema stays in one piece.
+            keep = shape is not SCHEMA and _is_name(key)
+            _put(masked, key if keep else self.text(key), value)
+        return masked
+
+    def _free(self, node: Any) -> Any:
+        """Free-form data: everything in it is text."""
+        kind = type(node)
+        if kind is str:
+            return self._text(node) if node else node
+        if kind is dict:
+            text = self._text
+            masked: dict[str, Any] = {}
+            for key, value in node.items():
+                _put(masked, text(key) if key else key, self._free(value))
+            return masked
+        if kind is list:
+            return [self._free(item) for item in node]
+        if kind is int or kind is float:
+            return self._number(node)
+        return node
+
+    def _number(self, number: float) -> Any:
+        """4111111111111111.0 and 4.111111111111111e15 are the same card as 4111111111111111."""
+        written = str(int(number)) if type(number) is float and number.is_integer() else str(number)
+        masked = self._text(written)
+        return number if masked == written else masked
+
+    def _with_masked_keys(self, node: dict[str, Any], shape: Shape) -> dict[str, Any]:
+        masked: dict[str, Any] = {}
+        for key, value in node.items():
+            _put(masked, key if key in shape else self.text(key), value)
+        return masked
+
+
+def _put(target: dict[str, Any], key: str, value: Any) -> None:
+    """Set a key; two keys that became alike by masking both stay."""
+    if key in target:
+        number = 2
+        while f"{key} ({number})" in target:
+            number += 1
+        key = f"{key} ({number})"
+    target[key] = value
+
+
+def _is_name(text: str) -> bool:
+    """ASCII letters, digits and the separators names have; with a letter, for digits alone are a number."""
+    if len(text) > _MAX_NAME or not text.isascii():
+        return False
+    bare = text.translate(_SEPARATORS)
+    return bare.isalnum() and not bare.isdigit()
+
+
+def _is_binary(text: str) -> bool:
+    return len(text) >= _MIN_BINARY and text.isascii() and not text.encode("ascii").translate(None, _BASE64)
