@@ -1,0 +1,151 @@
+"""A rule, compiled: what one start position in a text means for it. Never decides between rules.
+
+Works on UTF-8 bytes, because RE2 does; offsets are bytes and always fall between characters. Case classes, `\\b` and
+`\\d` are ASCII's, as in RE2.
+"""
+
+from dataclasses import dataclass
+
+import re2
+
+from extproc.errors import RuleError
+from extproc.masking.checks import CHECKS, Check
+from extproc.masking.prefix import beginnings, bounded, check_bounds, first_bytes, render, split_tail
+from extproc.masking.syntax import Alt, Chars, Concat, Node, literal, parse
+
+NEAR = 64  # bytes before a match in which a keyword must stand
+_MEMORY = 64 << 20  # RE2's budget for one automaton: a cap on growth, not a reservation
+
+
+def compile_re2(pattern: str, *, longest: bool = True) -> "re2._Regexp":
+    """A bytes pattern. Raises `RuleError` when RE2 cannot hold it; never quotes it."""
+    options = re2.Options()
+    options.log_errors = False
+    options.never_capture = True
+    options.longest_match = longest
+    options.max_mem = _MEMORY
+    try:
+        return re2.compile(pattern.encode(), options)
+    except re2.error:
+        raise RuleError("RE2 cannot compile it: too large; shorten repetitions or split the rule") from None
+
+
+def compile_hold(node: Node) -> "re2._Regexp":
+    """Finds the longest suffix with which a match of `node` can begin (the empty one always is)."""
+    return compile_re2(f"(?:{render(beginnings(node))})\\z")
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """What ends a block: the first match of `end`, or `most` bytes."""
+
+    end: "re2._Regexp"
+    hold: "re2._Regexp"
+    most: int
+
+
+@dataclass(frozen=True, slots=True)
+class Core:
+    """`node` is bounded; `longest` is in characters; `first` are the bytes a match can begin with."""
+
+    node: Node
+    longest: int
+    first: frozenset[int]
+    pattern: "re2._Regexp"
+    check: Check | None
+    near: Node | None
+    keywords: "re2._Regexp | None"
+    tail: "re2._Regexp | None"
+    block: Block | None
+
+    def end(self, text: bytes, start: int) -> int:
+        """The end of the longest valid match that starts at `start`; -1 when there is none.
+
+        A candidate that fails its check is tried shorter, end by end: a card number is not lost because digits follow.
+        """
+        match = self.pattern.match(text, start)
+        if match is None:
+            return -1
+        if self.keywords is not None and self.keywords.search(text, max(0, start - NEAR), start) is None:
+            return -1
+        end: int = match.end()
+        if self.check is not None:
+            while not self.check(text[start:end].decode()):
+                match = self.pattern.match(text, start, end - 1)
+                if match is None:
+                    return -1
+                end = match.end()
+        return end
+
+    def occurs(self, text: bytes) -> bool:
+        """Whether a valid match stands anywhere in the text."""
+        at = 0
+        while (match := self.pattern.search(text, at)) is not None:
+            if self.end(text, match.start()) >= 0:
+                return True
+            at = match.start() + 1
+        return False
+
+
+def compile_core(
+    pattern: str, check: str | None, keywords: tuple[str, ...], tail: str, until: str | None, until_max: int
+) -> Core:
+    """Raises `RuleError` (without the rule's name) when something cannot be compiled or bounded."""
+    if check is not None and check not in CHECKS:
+        raise RuleError(f"no check is called that; there are {', '.join(sorted(CHECKS))}")
+    if tail and until:
+        raise RuleError("`tail` and `until` exclude each other; a block already masks everything")
+    node, swallowed = split_tail(parse(pattern))
+    if swallowed is not None and until:
+        raise RuleError("a block's begin marker cannot end in an unbounded repetition; give it a maximum")
+    return compile_node(node, swallowed, check, keywords, tail, until, until_max)
+
+
+def compile_node(
+    node: Node,
+    swallowed: Chars | None,
+    check: str | None,
+    keywords: tuple[str, ...],
+    tail: str,
+    until: str | None,
+    until_max: int,
+) -> Core:
+    node = bounded(node)
+    longest = check_bounds(node)
+    near = Alt(tuple(literal(word, fold=True) for word in keywords)) if keywords else None
+    if near is not None and not all(0 < len(word.encode()) <= NEAR for word in keywords):
+        raise RuleError(f"a keyword needs 1 to {NEAR} bytes")
+    return Core(
+        node=node,
+        longest=longest,
+        first=first_bytes(node)[0],
+        pattern=compile_re2(render(node)),
+        check=CHECKS[check] if check is not None else None,
+        near=near,
+        keywords=compile_re2(render(near), longest=False) if near is not None else None,
+        tail=_tail(tail, swallowed),
+        block=_block(until, until_max) if until else None,
+    )
+
+
+def _tail(declared: str, swallowed: Chars | None) -> "re2._Regexp | None":
+    classes: list[Node] = [swallowed] if swallowed is not None else []
+    if declared:
+        node = parse(declared)
+        if not isinstance(node, Chars):
+            raise RuleError("`tail` is one character class, such as [A-Za-z0-9_-]")
+        classes.append(node)
+    return compile_re2(f"(?:{render(Alt(tuple(classes)))})*") if classes else None
+
+
+def _block(until: str, most: int) -> Block:
+    if most < 1:
+        raise RuleError("`until_max` is the most bytes a block may have, at least 1")
+    node = bounded(parse(until))
+    check_bounds(node)
+    return Block(end=compile_re2(render(node)), hold=compile_hold(node), most=most)
+
+
+def union(nodes: list[Node]) -> Node:
+    """Any of the nodes."""
+    return nodes[0] if len(nodes) == 1 else Alt(tuple(Concat((node,)) for node in nodes))
