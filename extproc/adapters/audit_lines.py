@@ -30,9 +30,9 @@ def text_line(entry: dict[str, Any]) -> bytes:
     columns = (
         _cell(_plain(entry.get("ts"))[11:19], 8),
         _cell(_plain(entry.get("verdict")), 5),
-        _cell(_plain(entry.get("subject")) or "-", 20),
-        _cell(what, 52),
-        _cell(_plain(entry.get("reason")), 20),
+        _cell(_plain(entry.get("subject")) or "-", 16),
+        _cell(what, 38),
+        _cell(_plain(entry.get("reason")), 22),
         _milliseconds(entry),
         _masked(entry),
         _plain(entry.get("id")),
@@ -71,10 +71,8 @@ def _cell(text: str, width: int) -> str:
 
 
 def _what(entry: dict[str, Any]) -> str:
-    if entry.get("plane") == "mcp":
-        parts = (entry.get("server"), entry.get("method"), entry.get("name"))
-    else:
-        parts = (entry.get("operation") or entry.get("dialect"), entry.get("model"))
+    names = ("server", "method", "name") if entry.get("plane") == "mcp" else ("operation", "model")
+    parts = [entry.get(name) for name in names]
     return " ".join(_plain(part) for part in parts if part) or "-"
 
 

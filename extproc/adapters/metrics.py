@@ -1,0 +1,166 @@
+"""What is counted, and how an audit entry becomes counts.
+
+One call per exchange: `observe(entry)`. Label values come from closed lists or from the policy, never from a client,
+so that nobody outside can make the metrics grow. In several processes (PROMETHEUS_MULTIPROC_DIR, set before this
+module is imported) each worker writes its own files, and whoever serves `/metrics` adds them up with `exposition`.
+"""
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, Generic, TypeVar
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client.metrics import MetricWrapperBase
+from prometheus_client.multiprocess import MultiProcessCollector
+
+CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+OTHER = "other"  # stands for a label value that is not declared, or one too many
+
+_MAX_CHILDREN = 5_000  # label combinations per metric
+_SECONDS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0)
+# OpenTelemetry's advice for the gen_ai histograms.
+_GEN_AI_SECONDS = tuple(0.01 * 2**n for n in range(14))
+_GEN_AI_TOKENS = tuple(float(4**n) for n in range(14))
+_TOKEN_TYPES = {
+    "input_tokens": "input",
+    "output_tokens": "output",
+    "cached_tokens": "cached_input",
+    "cache_write_tokens": "cache_creation_input",
+    "reasoning_tokens": "reasoning",
+}
+# OpenTelemetry's provider names, by what our dialect names begin with.
+_PROVIDERS = {"openai": "openai", "anthropic": "anthropic", "bedrock": "aws.bedrock", "gemini": "gcp.gemini"}
+
+_M = TypeVar("_M", bound=MetricWrapperBase)
+
+
+class _Family(Generic[_M]):
+    """A metric whose children are found by one look-up, without prometheus_client's lock and label checks."""
+
+    def __init__(self, metric: _M) -> None:
+        self._metric = metric
+        self._children: dict[tuple[str, ...], _M] = {}
+
+    def at(self, *labels: str) -> _M:
+        child = self._children.get(labels)
+        if child is None:
+            if len(self._children) >= _MAX_CHILDREN:
+                labels = (OTHER,) * len(labels)
+            child = self._children[labels] = self._metric.labels(*labels)
+        return child
+
+
+class Metrics:
+    """Every metric of the process, in `registry`. Methods may be called from any thread."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        def counter(name: str, text: str, *labels: str) -> _Family[Counter]:
+            return _Family(Counter(f"gatereeve_{name}", text, labels, registry=registry))
+
+        def seconds(name: str, text: str, buckets: tuple[float, ...], *labels: str) -> _Family[Histogram]:
+            return _Family(Histogram(name, text, labels, buckets=buckets, registry=registry))
+
+        gen_ai = ("gen_ai_operation_name", "gen_ai_provider_name", "gen_ai_request_model")
+        self._decisions = counter("decisions_total", "Exchanges judged.", "plane", "verdict", "reason")
+        self._unapplied = counter("guards_not_applied_total", "Guards that could not be applied.", "guard")
+        self._masked = counter("masked_total", "Texts masked, by rule.", "rule")
+        self._reloads = counter("policy_reloads_total", "Looks at a changed policy folder.", "outcome")
+        self._fetches = counter("keys_fetch_total", "Fetches of an issuer's keys.", "issuer", "outcome")
+        self._tokens = counter("token_cache_total", "Tokens judged, by how.", "outcome")
+        self._lost = Counter("gatereeve_audit_dropped_total", "Audit entries lost.", registry=registry)
+        self._duration = seconds(
+            "gatereeve_exchange_duration_seconds", "Time of an exchange, by phase.", _SECONDS, "plane", "phase"
+        )
+        self._usage = seconds(
+            "gen_ai_client_token_usage", "Tokens used per call.", _GEN_AI_TOKENS, *gen_ai, "gen_ai_token_type"
+        )
+        self._operation = seconds(
+            "gen_ai_client_operation_duration", "Duration of a call, in seconds.", _GEN_AI_SECONDS, *gen_ai
+        )
+        self._info = _Family(
+            Gauge(
+                "gatereeve_policy_info",
+                "1 for the policy version in force.",
+                ("version",),
+                registry=registry,
+                multiprocess_mode="livemax",
+            )
+        )
+        self._streams = Gauge(
+            "gatereeve_active_streams", "Exchanges in progress.", registry=registry, multiprocess_mode="livesum"
+        )
+        self._models: frozenset[str] = frozenset()
+        self._version = ""
+        self._synced: dict[str, int] = {}
+
+    def observe(self, entry: Mapping[str, Any]) -> None:
+        """Count one exchange by its audit entry (`session.record`). Missing keys count as nothing."""
+        plane = entry.get("plane") or OTHER
+        self._decisions.at(plane, entry.get("verdict") or OTHER, entry.get("reason") or OTHER).inc()
+        for guard in entry.get("guards_not_applied") or ():
+            self._unapplied.at(guard).inc()
+        for rule, count in (entry.get("masked") or {}).items():
+            self._masked.at(rule).inc(count)
+        times: Mapping[str, float | None] = entry.get("ms") or {}
+        for phase, milliseconds in times.items():
+            if milliseconds is not None:
+                self._duration.at(plane, phase).observe(milliseconds / 1000.0)
+        if plane == "llm" and entry.get("verdict") == "allow":
+            self._observe_gen_ai(entry, times.get("total"))
+
+    def policy_loaded(self, version: str, models: Iterable[str]) -> None:
+        """From now on these model names may be label values."""
+        self._models = frozenset(models)
+        if self._version and self._version != version:
+            self._info.at(self._version).set(0)
+        self._version = version
+        self._info.at(version).set(1)
+
+    def policy_reload(self, outcome: str) -> None:
+        self._reloads.at(outcome).inc()
+
+    def keys_fetched(self, issuer: str, outcome: str) -> None:
+        self._fetches.at(issuer, outcome).inc()
+
+    def audit_lost(self, entries: int) -> None:
+        self._lost.inc(entries)
+
+    def active_streams(self, number: int) -> None:
+        self._streams.set(number)
+
+    def sync_token_cache(self, totals: Mapping[str, int]) -> None:
+        """Bring the counters up to these totals, which the authenticator counts for itself. Call it now and then."""
+        for outcome, total in totals.items():
+            new = total - self._synced.get(outcome, 0)
+            if new > 0:
+                self._tokens.at(outcome).inc(new)
+                self._synced[outcome] = total
+
+    def _observe_gen_ai(self, entry: Mapping[str, Any], total: float | None) -> None:
+        model = entry.get("model")
+        dialect = entry.get("dialect") or ""
+        labels = (
+            entry.get("operation") or OTHER,
+            next((name for start, name in _PROVIDERS.items() if dialect.startswith(start)), OTHER),
+            model if model in self._models else OTHER,
+        )
+        for name, tokens in (entry.get("usage") or {}).items():
+            if tokens is not None and name in _TOKEN_TYPES:
+                self._usage.at(*labels, _TOKEN_TYPES[name]).observe(tokens)
+        if total is not None:
+            self._operation.at(*labels).observe(total / 1000.0)
+
+
+def exposition(registry: CollectorRegistry, multiprocess_dir: Path | None = None) -> bytes:
+    """The text for `/metrics`: of this process, or of every process that writes into `multiprocess_dir`."""
+    if multiprocess_dir is None:
+        return generate_latest(registry)
+    together = CollectorRegistry()
+    MultiProcessCollector(together, path=str(multiprocess_dir))  # type: ignore[no-untyped-call]
+    return generate_latest(together)
+
+
+def process_ended(pid: int, multiprocess_dir: Path) -> None:
+    """Forget a dead worker's gauges (its counters stay). The supervisor calls this, or they would be added forever."""
+    for path in multiprocess_dir.glob(f"gauge_live*_{pid}.db"):
+        path.unlink(missing_ok=True)
