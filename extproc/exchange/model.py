@@ -73,7 +73,11 @@ class Answer(Protocol):
     usage: Usage
     model: str  # the model the upstream says it used, "" if unknown
     finish_reasons: tuple[str, ...]
-    notes: tuple[str, ...]  # guards that changed or could not inspect something, e.g. "logprobs-dropped"
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Guards that changed or could not inspect something, e.g. "logprobs-dropped"."""
+        ...
 
     def document(self, body: bytes) -> bytes: ...
 
@@ -97,6 +101,10 @@ class Dialect(Protocol):
 
     def models(self, names: tuple[str, ...]) -> bytes:
         """The body of GET /v1/models that lists exactly `names`."""
+        ...
+
+    def model(self, name: str) -> bytes:
+        """The body of GET /v1/models/{name}."""
         ...
 
     def refusal(self, refusal: Refusal) -> Rendered:

@@ -1,0 +1,66 @@
+"""OpenAI Chat Completions, and the many upstreams that speak it. See `openai_chat_answer` for what comes back."""
+
+from extproc.exchange import fields, json_body, openai_error, sse
+from extproc.exchange.model import Answer, JsonObject, LlmCall
+from extproc.exchange.openai_chat_answer import OpenAiChatAnswer
+from extproc.exchange.refusal import Refusal, Rendered
+from extproc.exchange.text import TextFilter
+
+
+class OpenAiChat:
+    """Implements `exchange.model.Dialect`."""
+
+    name = "openai-chat"
+
+    def read(self, operation: str, doc: JsonObject) -> LlmCall:
+        tools, server_tools = _tools(doc)
+        return LlmCall(
+            dialect=self.name,
+            operation=operation,
+            model=fields.model(doc),
+            stream=fields.flag(doc, "stream"),
+            tools=tools,
+            server_tools=server_tools,
+            max_tokens=fields.number(doc, "max_completion_tokens", "max_tokens"),
+            doc=doc,
+        )
+
+    def write(self, call: LlmCall, model: str) -> bytes:
+        return json_body.encode({**call.doc, "model": model})
+
+    def models(self, names: tuple[str, ...]) -> bytes:
+        return openai_error.models(names)
+
+    def model(self, name: str) -> bytes:
+        return json_body.encode(openai_error.model(name))
+
+    def refusal(self, refusal: Refusal) -> Rendered:
+        return openai_error.render(refusal)
+
+    def error_event(self, refusal: Refusal) -> bytes:
+        """One data line with the error, which SDKs raise. No `[DONE]`: it would say that the answer is whole."""
+        return sse.encode("", json_body.encode({"error": openai_error.error(refusal)}))
+
+    def answer(self, call: LlmCall, mask: TextFilter | None) -> Answer:  # noqa: ARG002  (the Protocol's signature)
+        return OpenAiChatAnswer(mask)
+
+
+def _tools(doc: JsonObject) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Names of the tools the client runs, and kinds of those the provider runs."""
+    names: list[str] = []
+    served: list[str] = []
+    for position, tool in enumerate(fields.objects(doc, "tools")):
+        kind = tool.get("type", "function")
+        where = f"tools[{position}]"
+        if kind in ("function", "custom"):
+            names.append(fields.name(tool.get(kind), f"{where}.{kind}"))
+        else:
+            served.append(fields.name(tool, where, "type"))
+    for position, function in enumerate(fields.objects(doc, "functions")):
+        names.append(fields.name(function, f"functions[{position}]"))
+    if doc.get("web_search_options") is not None:
+        served.append("web_search")
+    return tuple(names), tuple(served)
+
+
+DIALECT = OpenAiChat()
