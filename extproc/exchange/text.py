@@ -4,6 +4,7 @@ A dialect knows which fields hold text that the model or the user sees (channels
 arrive; the filter knows what may not pass.
 """
 
+from collections.abc import Mapping
 from typing import Protocol
 
 
@@ -21,6 +22,11 @@ class TextStream(Protocol):
 
 class TextFilter(Protocol):
     """The masking that applies to one exchange. One filter serves one exchange: it counts what it masked."""
+
+    @property
+    def counts(self) -> Mapping[str, int]:
+        """Rule name to the number of matches masked so far."""
+        ...
 
     def text(self, text: str) -> str:
         """A whole text at once."""

@@ -1,0 +1,63 @@
+"""Content codings: compressed bodies are read, bounded, or refused; never passed unread.
+
+Only gzip and deflate are decoded: they are what Python decodes without a further dependency on every supported version.
+Upstreams are asked for `identity`, so a coded answer is the exception.
+"""
+
+import zlib
+
+from extproc.errors import BadRequest, Uninspectable
+from extproc.exchange.refusal import REASONS, Reason
+
+_READABLE = {"gzip": 31, "x-gzip": 31, "deflate": 47}
+_IDENTITY = ("", "identity")
+
+
+def readable(coding: str) -> bool:
+    """Whether `decode_request` and `Decoder` know this Content-Encoding value."""
+    coding = coding.strip().lower()
+    return coding in _IDENTITY or coding in _READABLE
+
+
+def decode_request(body: bytes, coding: str, limit: int) -> bytes:
+    """The plain body, at most `limit` bytes. Raises `BadRequest`."""
+    coding = coding.strip().lower()
+    if coding in _IDENTITY:
+        return body
+    if coding not in _READABLE:
+        raise _refused(Reason.CONTENT_ENCODING)
+    reader = zlib.decompressobj(_READABLE[coding])
+    try:
+        plain = reader.decompress(body, limit + 1)
+    except zlib.error:
+        raise BadRequest(Reason.CONTENT_ENCODING, "The body is not what its Content-Encoding says.", 400) from None
+    if len(plain) > limit:  # a bomb unpacks to the limit and no further
+        raise _refused(Reason.BODY_TOO_LARGE)
+    if not reader.eof or reader.unused_data:
+        raise BadRequest(Reason.CONTENT_ENCODING, "The compressed body is cut off or has bytes after its end.", 400)
+    return plain
+
+
+def _refused(reason: Reason) -> BadRequest:
+    return BadRequest(reason, REASONS[reason].message, REASONS[reason].status)
+
+
+class Decoder:
+    """An answer's coding, undone chunk by chunk. Output of one answer is bounded by `limit` bytes."""
+
+    __slots__ = ("_left", "_reader")
+
+    def __init__(self, coding: str, limit: int) -> None:
+        self._reader = zlib.decompressobj(_READABLE[coding.strip().lower()])
+        self._left = limit
+
+    def feed(self, chunk: bytes) -> bytes:
+        """Raises `Uninspectable` on a broken or over-long stream."""
+        try:
+            plain = self._reader.decompress(chunk, self._left + 1)
+        except zlib.error:
+            raise Uninspectable("the answer is not what its Content-Encoding says") from None
+        self._left -= len(plain)
+        if self._left < 0:
+            raise Uninspectable("the answer unpacks to more than this gateway inspects")
+        return plain

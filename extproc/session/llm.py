@@ -1,0 +1,71 @@
+"""The LLM plane: a decoded call, the policy's decision, and the request the provider gets."""
+
+from extproc.errors import BadRequest
+from extproc.exchange import classify, json_body
+from extproc.exchange.encoding import decode_request
+from extproc.exchange.model import LlmCall
+from extproc.exchange.refusal import Reason, Refusal, Rendered
+from extproc.policy.decide import decide_llm, visible_models
+from extproc.policy.decision import Decision, Verdict
+from extproc.policy.runtime import Policy
+from extproc.session import forwarding
+from extproc.session.actions import RequestBodyReply
+from extproc.session.ports import Credentials
+from extproc.session.stages import Admitted, Judged, Limits, Local, Refused, facts
+
+
+def judge(admitted: Admitted, body: bytes, policy: Policy, credentials: Credentials, limits: Limits) -> Judged | Refused:
+    """The body phase of a POST."""
+    arrived = admitted.arrived
+    dialect = classify.dialect(arrived.route.dialect)
+    try:
+        plain = decode_request(body, arrived.headers.get("content-encoding", ""), limits.request)
+        call = dialect.read(arrived.route.operation, json_body.decode(plain))
+    except BadRequest as error:
+        return Refused(Refusal.of(Reason(error.reason), message=error.message, status=error.status), dialect)
+    decision = decide_llm(policy, admitted.identity, call, facts(arrived))
+    if not decision.allowed:
+        return Refused(Refusal.of(decision.reason, message=decision.message), dialect, call, decision)
+    upstream = decision.obligations.upstream
+    assert upstream is not None
+    credential = None
+    if upstream.credential is not None:
+        credential = credentials.header(upstream.credential)
+        if credential is None:
+            return Refused(Refusal.of(Reason.CREDENTIAL_UNAVAILABLE), dialect, call, decision)
+    sent = dialect.write(call, decision.obligations.model)
+    path = upstream.path + arrived.path + forwarding.query(arrived.query)
+    masking = decision.obligations.masking
+    mask = masking.start() if masking is not None else None
+    return Judged(
+        call,
+        decision,
+        dialect,
+        RequestBodyReply(
+            sent,
+            forwarding.pairs(upstream, path, credential, len(sent)),
+            forwarding.stripped(arrived.headers, credential[0] if credential else ""),
+        ),
+        lambda: dialect.answer(call, mask),
+        mask,
+        must_read=mask is not None,
+        sent=len(sent),
+    )
+
+
+def models(admitted: Admitted, policy: Policy) -> Local | Refused:
+    """GET /v1/models and /v1/models/{id}: what this caller may use, answered here."""
+    arrived = admitted.arrived
+    dialect = classify.dialect(arrived.route.dialect)
+    names = visible_models(policy, admitted.identity)
+    wanted = arrived.path.removeprefix("/v1/models").strip("/")
+    call = LlmCall(dialect.name, arrived.route.operation, wanted)
+    if not names:
+        decision = Decision(Verdict.DENY, Reason.NO_POLICY)
+        return Refused(Refusal.of(Reason.NO_POLICY), dialect, call, decision)
+    if arrived.route.operation == "get_model" and wanted not in names:
+        decision = Decision(Verdict.DENY, Reason.MODEL_UNKNOWN)
+        return Refused(Refusal.of(Reason.MODEL_UNKNOWN), dialect, call, decision)
+    body = dialect.model(wanted) if arrived.route.operation == "get_model" else dialect.models(names)
+    rendered = Rendered(200, (("content-type", "application/json"),), body)
+    return Local(rendered, call, Decision(Verdict.ALLOW, Reason.ALLOWED))

@@ -1,0 +1,74 @@
+"""The MCP plane: one JSON-RPC message, the policy's decision, and the request the server gets."""
+
+from extproc.errors import BadRequest
+from extproc.exchange import mcp
+from extproc.exchange.encoding import decode_request
+from extproc.exchange.mcp import BadMessage
+from extproc.exchange.model import Answer, McpCall
+from extproc.exchange.refusal import Reason, Refusal
+from extproc.policy.decide import decide_mcp, visible
+from extproc.policy.runtime import McpServer, Policy
+from extproc.session import forwarding
+from extproc.session.actions import RequestBodyReply, RequestHeadersReply
+from extproc.session.ports import Credentials
+from extproc.session.stages import Admitted, Judged, Limits, Refused, facts
+from extproc.session.voice import McpVoice
+
+# MCP reports an oversized or badly coded body before there is any message to answer.
+_VOICE = McpVoice()
+
+
+def judge(admitted: Admitted, body: bytes | None, policy: Policy, credentials: Credentials, limits: Limits) -> (
+    Judged | Refused
+):
+    """A POST's body, or None for a GET or DELETE that has none."""
+    arrived = admitted.arrived
+    server = arrived.server
+    if server is None:
+        return Refused(Refusal.of(Reason.SERVER_UNKNOWN), _VOICE, McpCall(arrived.route.server, "", ""))
+    try:
+        if body is None:
+            call = mcp.open_stream(server.name, arrived.method, arrived.headers)
+        else:
+            plain = decode_request(body, arrived.headers.get("content-encoding", ""), limits.request)
+            call = mcp.read(server.name, plain, arrived.headers)
+    except BadMessage as error:
+        refusal = Refusal.of(Reason(error.reason), message=error.message, status=error.status)
+        return Refused(refusal, McpVoice(None, error.id, error.code))
+    except BadRequest as error:
+        return Refused(Refusal.of(Reason(error.reason), message=error.message, status=error.status), _VOICE)
+    return _decide(admitted, server, call, body is not None, policy, credentials)
+
+
+def _decide(
+    admitted: Admitted, server: McpServer, call: McpCall, has_body: bool, policy: Policy, credentials: Credentials
+) -> Judged | Refused:
+    arrived = admitted.arrived
+    voice = McpVoice(call)
+    decision = decide_mcp(policy, admitted.identity, server, call, facts(arrived))
+    if not decision.allowed:
+        return Refused(Refusal.of(decision.reason, message=decision.message), voice, call, decision)
+    upstream = server.upstream
+    credential = None
+    if upstream.credential is not None:
+        credential = credentials.header(upstream.credential)
+        if credential is None:
+            return Refused(Refusal.of(Reason.CREDENTIAL_UNAVAILABLE), voice, call, decision)
+    path = (upstream.path or "/") + forwarding.query(arrived.query)
+    remove = forwarding.stripped(arrived.headers, credential[0] if credential else "")
+    masking = decision.obligations.masking
+    mask = masking.start() if masking is not None else None
+    shown = visible(policy, admitted.identity, server)
+    reply: RequestBodyReply | RequestHeadersReply
+    if has_body:
+        sent = mcp.write(call)
+        reply = RequestBodyReply(sent, forwarding.pairs(upstream, path, credential, len(sent)), remove)
+    else:
+        sent = b""
+        reply = RequestHeadersReply(forwarding.pairs(upstream, path, credential, None), remove)
+
+    def read() -> Answer:
+        return mcp.answer(call, mask, shown)
+
+    # Any MCP answer may carry a list to be filtered (a GET stream answers other requests too): it must be readable.
+    return Judged(call, decision, voice, reply, read, mask, must_read=True, sent=len(sent))
