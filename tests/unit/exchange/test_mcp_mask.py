@@ -1,0 +1,191 @@
+"""What of an MCP message is text, and what survives because the protocol needs it."""
+
+import json
+
+import pytest
+
+from extproc.exchange import mcp
+from extproc.exchange.model import McpCall
+
+CARD = "4111111111111111"
+CALL = McpCall("demo", "request", "tools/call", "x", 1)
+BASE64 = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJ4111111111111111AAAA"
+
+
+class Cards:
+    """Masks one card number, and everything else that a test names."""
+
+    def __init__(self, *more):
+        self.secrets = (CARD, *more)
+
+    def text(self, text):
+        for secret in self.secrets:
+            text = text.replace(secret, "[masked]")
+        return text
+
+    def stream(self):
+        raise AssertionError("MCP masks whole texts")
+
+
+def masked(message, mask=None):
+    answer = mcp.answer(CALL, mask or Cards(), None)
+    return json.loads(answer.document(json.dumps(message).encode())), answer.notes
+
+
+def result(value):
+    return {"jsonrpc": "2.0", "id": 1, "result": value}
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        pytest.param(result({"content": [{"type": "text", "text": CARD}]}), id="a text block"),
+        pytest.param(result({"content": [{"type": "text", "text": json.dumps({"n": CARD})}]}), id="JSON in a text block"),
+        pytest.param(result({"content": [{"type": "text", "text": "a", "extra": CARD}]}), id="an unknown member"),
+        pytest.param(result({"content": [{"type": "new", "data": CARD * 4}]}), id="data of a block of unknown type"),
+        pytest.param(result({"content": [{"type": "image", "data": CARD}]}), id="a card that poses as an image"),
+        pytest.param(result({"content": [{"type": "image", "data": f"see {CARD} and so on, and on, and on"}]}),
+                     id="text that poses as an image"),
+        pytest.param(result({"content": [{"type": CARD}]}), id="a type that is no type"),
+        pytest.param(result({"content": [{"type": [CARD]}]}), id="a type that is a list"),
+        pytest.param(result({"content": [{"type": "text", "mimeType": f"text/{CARD}"}]}), id="a media type"),
+        pytest.param(result({"content": [{"type": "resource", "resource": {"uri": "x:", "text": CARD}}]}),
+                     id="an embedded resource"),
+        pytest.param(result({"content": [{"type": "resource_link", "uri": f"x://{CARD}", "name": CARD}]}), id="a link"),
+        pytest.param(result({"content": CARD}), id="content that is a string"),
+        pytest.param(result({"content": [[CARD]]}), id="content in a list in a list"),
+        pytest.param(result({"content": {"type": "text", "text": CARD}}), id="content that is one block"),
+        pytest.param(result({"contents": [{"uri": "x:", "text": CARD}]}), id="a resource"),
+        pytest.param(result({"contents": [{"uri": "x:", "blob": CARD}]}), id="a card that poses as a blob"),
+        pytest.param(result({"messages": [{"role": "user", "content": {"type": "text", "text": CARD}}]}), id="a prompt"),
+        pytest.param(result({"messages": [{"role": CARD, "content": []}]}), id="a role that is no role"),
+        pytest.param(result({"description": CARD}), id="a description"),
+        pytest.param(result({"instructions": CARD}), id="instructions"),
+        pytest.param(result({"serverInfo": {"name": CARD, "version": CARD}}), id="the server's own name"),
+        pytest.param(result({"capabilities": {"experimental": {CARD: {}}}}), id="a capability"),
+        pytest.param(result({"completion": {"values": [CARD]}}), id="a completion"),
+        pytest.param(result({"structuredContent": {"a": [{"b": CARD}]}}), id="structured content"),
+        pytest.param(result({"structuredContent": {CARD: 1}}), id="a key of structured content"),
+        pytest.param(result({"structuredContent": CARD}), id="structured content that is a string"),
+        pytest.param(result({"structuredContent": {"id": CARD, "nextCursor": CARD, "type": CARD, "name": CARD}}),
+                     id="structured content with names of the protocol"),
+        pytest.param(result({"structuredContent": {"n": int(CARD)}}), id="a card that is an integer"),
+        pytest.param(result({"structuredContent": {"n": float(CARD)}}), id="a card that is a fraction"),
+        pytest.param(result({"structuredContent": {"n": -int(CARD)}}), id="a card that is negative"),
+        pytest.param(result({"total": int(CARD), "size": int(CARD), "ttlMs": int(CARD)}), id="a card as a limit"),
+        pytest.param(result({"tools": [{"name": CARD}]}), id="a tool's name that is a number"),
+        pytest.param(result({"tools": [{"name": f"to {CARD}"}]}), id="a tool's name that is no name"),
+        pytest.param(result({"tools": [{"name": "a", "title": CARD, "description": CARD}]}), id="a tool's description"),
+        pytest.param(
+            result({"tools": [{"name": "a", "inputSchema": {
+                "type": "object", "description": CARD, CARD: 1, "required": [CARD],
+                "properties": {CARD: {"enum": [CARD], "default": int(CARD), "const": CARD, "type": CARD}},
+                "items": [{"title": CARD}], "$defs": {CARD: {"examples": [CARD], "format": CARD}},
+                "maximum": int(CARD), "additionalProperties": {"pattern": CARD},
+            }}]}), id="a schema"),
+        pytest.param(result({"task": {"taskId": "t", "status": CARD, "statusMessage": CARD, "createdAt": CARD}}),
+                     id="a task"),
+        pytest.param(result({"result": {"content": [{"type": "text", "text": CARD}]}}), id="a task's own result"),
+        pytest.param(result({"inputRequests": {"q": {"method": "elicitation/create", "params": {"message": CARD}}}}),
+                     id="an input request"),
+        pytest.param(result({"nextCursor": {"a": CARD}, "requestState": [CARD]}), id="tokens that are no tokens"),
+        pytest.param(result({"_meta": {"vendor/x": CARD, CARD: 1, "progressToken": [CARD]}}), id="metadata"),
+        pytest.param(result(CARD), id="a result that is a string"),
+        pytest.param(result([CARD]), id="a result that is a list"),
+        pytest.param(result(int(CARD)), id="a result that is a number"),
+        pytest.param(result({"vendor": {"deep": [{"er": CARD}]}, CARD: None}), id="unknown members of a result"),
+        pytest.param({"jsonrpc": "2.0", "id": 1, "error": {"code": 1, "message": CARD, "data": {"d": CARD}}}, id="error"),
+        pytest.param({"jsonrpc": "2.0", "id": 1, "error": {"code": int(CARD), "message": ""}}, id="an error's code"),
+        pytest.param({"jsonrpc": "2.0", "id": 1, "error": CARD}, id="an error that is a string"),
+        pytest.param({"jsonrpc": CARD, "id": [CARD], "method": CARD, CARD: {CARD: CARD}}, id="the envelope"),
+        pytest.param({"jsonrpc": "2.0", "method": "notifications/progress",
+                      "params": {"progressToken": 1, "progress": 1, "message": CARD}}, id="progress"),
+        pytest.param({"jsonrpc": "2.0", "method": "notifications/message",
+                      "params": {"level": "info", "logger": CARD, "data": {"type": CARD}}}, id="a log message"),
+        pytest.param({"jsonrpc": "2.0", "id": 1, "method": "sampling/createMessage",
+                      "params": {"systemPrompt": CARD, "messages": [{"role": "user", "content": [
+                          {"type": "tool_result", "toolUseId": "t", "content": [{"type": "text", "text": CARD}]},
+                          {"type": "tool_use", "id": "t", "name": "a", "input": {"id": CARD}}]}]}}, id="sampling"),
+        pytest.param({"jsonrpc": "2.0", "id": 1, "method": "elicitation/create",
+                      "params": {"message": CARD, "url": f"https://x/{CARD}",
+                                 "requestedSchema": {"properties": {"a": {"title": CARD}}}}}, id="elicitation"),
+        pytest.param([result({"content": [{"type": "text", "text": CARD}]})], id="a batch"),
+        pytest.param(CARD, id="a string"),
+        pytest.param(int(CARD), id="a number"),
+        pytest.param([[[CARD]]], id="lists"),
+    ],
+)  # fmt: skip
+def test_text_is_masked_wherever_it_stands(message):
+    seen, notes = masked(message)
+    assert CARD not in json.dumps(seen)
+    assert "4111111111111111" not in repr(seen)
+    assert "[masked]" in json.dumps(seen)
+    assert notes == ()
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        pytest.param({**result({}), "id": CARD}, id="the id of a request"),
+        pytest.param({**result({}), "id": int(CARD)}, id="the id as a number"),
+        pytest.param(result({"nextCursor": CARD, "requestState": CARD, "taskId": CARD}), id="cursor, state, task"),
+        pytest.param({"jsonrpc": "2.0", "method": "notifications/progress", "params": {"progressToken": CARD}},
+                     id="progress token"),
+        pytest.param({"jsonrpc": "2.0", "method": "notifications/cancelled", "params": {"requestId": CARD}},
+                     id="the id of a cancelled request"),
+    ],
+)  # fmt: skip
+def test_opaque_tokens_come_back_as_they_were(message):
+    assert masked(message) == (message, ())
+
+
+@pytest.mark.parametrize(
+    "word", ["text", "type", "object", "properties", "result", "content", "2.0", "user", "image/png", "read_note", "info"]
+)
+def test_a_rule_that_matches_a_word_of_the_protocol_breaks_no_message(word):
+    message = result(
+        {
+            "content": [{"type": "text"}, {"type": "image", "mimeType": "image/png"}],
+            "messages": [{"role": "user", "content": {"type": "text"}}],
+            "tools": [{"name": "read_note", "inputSchema": {"type": "object", "properties": {}, "minimum": 2.0}}],
+            "cacheScope": "private",
+        }
+    )
+    assert masked(message, Cards(word)) == (message, ())
+    log = {"jsonrpc": "2.0", "method": "notifications/message", "params": {"level": "info"}}
+    assert masked(log, Cards(word)) == (log, ())
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        pytest.param({"content": [{"type": "image", "data": BASE64, "mimeType": "image/png"}]}, id="an image"),
+        pytest.param({"content": [{"type": "audio", "data": BASE64, "mimeType": "audio/wav"}]}, id="audio"),
+        pytest.param({"content": [{"type": "resource", "resource": {"uri": "x:", "blob": BASE64}}]}, id="a blob"),
+        pytest.param({"contents": [{"uri": "x:", "blob": BASE64}] * 2}, id="two blobs"),
+    ],
+)
+def test_what_is_not_text_passes_and_is_noted_once(content):
+    assert masked(result(content)) == (result(content), ("binary-not-inspected",))
+
+
+def test_a_masked_number_becomes_a_string_and_other_numbers_stay_numbers():
+    seen, _ = masked(result({"structuredContent": {"card": int(CARD), "n": 5, "big": 10**30, "f": 1.5, "t": True}}))
+    content = seen["result"]["structuredContent"]
+    assert content == {"card": "[masked]", "n": 5, "big": 10**30, "f": 1.5, "t": True}
+    assert type(content["t"]) is bool
+
+
+def test_keys_that_become_alike_by_masking_all_stay():
+    seen, _ = masked(result({"structuredContent": {CARD: 1, "5555": 2, "x": 3}}), Cards("5555"))
+    assert seen["result"]["structuredContent"] == {"[masked]": 1, "[masked] (2)": 2, "x": 3}
+
+
+def test_schema_and_required_are_masked_alike_so_that_the_schema_stays_in_one_piece():
+    schema = {"properties": {"a@b.c": {"$ref": "#/$defs/a@b.c"}}, "required": ["a@b.c"], "$defs": {"a@b.c": {}}}
+    seen, _ = masked(result({"tools": [{"name": "t", "inputSchema": schema}]}), Cards("a@b.c"))
+    assert seen["result"]["tools"][0]["inputSchema"] == {
+        "properties": {"[masked]": {"$ref": "#/$defs/[masked]"}},
+        "required": ["[masked]"],
+        "$defs": {"[masked]": {}},
+    }
