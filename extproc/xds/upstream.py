@@ -47,7 +47,6 @@ def upstream_cluster(upstream: Upstream, settings: EnvoySettings) -> dict[str, A
     )
     if not _is_address(upstream.host):
         cluster["dns_lookup_family"] = "ALL"
-        cluster["respect_dns_ttl"] = True
     if upstream.tls:
         cluster["transport_socket"] = {"name": "envoy.transport_sockets.tls", "typed_config": _tls(upstream, settings)}
     return cluster

