@@ -102,7 +102,7 @@ class AuditWriter:
     def _write(self, index: int, sink: Sink, batch: list[Entry]) -> None:
         try:
             sink.write(batch)
-        except OSError as error:
+        except Exception as error:  # noqa: BLE001 - one odd entry must not end the thread, and with it every audit
             self.failed += len(batch)
             if self._on_lost is not None:
                 self._on_lost(len(batch))

@@ -7,11 +7,10 @@ thread. No secret is ever part of a repr, a log line or a status: those name the
 import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import structlog
 
-from extproc.adapters.files import Signature, signature
+from extproc.adapters.files import Signature, read_regular, signature
 from extproc.policy.runtime import CredentialSource, Policy
 
 MAX_SECRET = 16 * 1024  # bytes; the largest real ones are cloud tokens of 2 KiB
@@ -148,8 +147,7 @@ def _look_at(source: CredentialSource, known: Signature | None) -> _Look:
     if now is not None and now == known:
         return _Look(now, unchanged=True)
     try:
-        with Path(source.file).open("rb") as file:
-            return _Look(now, header=_header(source, file.read(MAX_SECRET + 1)))
+        return _Look(now, header=_header(source, read_regular(source.file, MAX_SECRET)))
     except OSError as error:
         return _Look(None, problem=f"{source.file} cannot be read ({type(error).__name__})")
     except _Unusable as why:

@@ -5,11 +5,11 @@ than MAX_DOCUMENT bytes, never speaks plain HTTP except to this machine.
 """
 
 import asyncio
-from pathlib import Path
 
 import httpx2
 import msgspec
 
+from extproc.adapters.files import read_regular
 from extproc.errors import GatereeveError
 from extproc.identity.keyset import KeySet, KeySetError, parse
 from extproc.identity.model import Issuer
@@ -42,7 +42,7 @@ async def fetch_keys(issuer: Issuer, http: httpx2.AsyncClient) -> KeySet:
             if source.inline:
                 return parse(source.inline)
             if source.file:
-                return parse(await asyncio.to_thread(_read, Path(source.file)))
+                return parse(await asyncio.to_thread(_read, source.file))
             url = source.url or await _discover(issuer, http)
             return parse(await _get(url, http))
     except KeySetError as error:
@@ -110,9 +110,8 @@ async def _bounded(answer: httpx2.Response) -> bytes:
     return bytes(body)
 
 
-def _read(path: Path) -> bytes:
-    with path.open("rb") as file:
-        data = file.read(MAX_DOCUMENT + 1)
+def _read(path: str) -> bytes:
+    data = read_regular(path, MAX_DOCUMENT)
     if len(data) > MAX_DOCUMENT:
         raise KeyFetchError(f"the key set file is larger than {MAX_DOCUMENT} bytes")
     return data

@@ -9,7 +9,8 @@ from typing import Any
 class Identity:
     """A caller whose token was verified. `claims` is everything the token said; it never leaves policy conditions.
 
-    `expires_at` is Unix time in seconds: the verdict on the token is not reused past it.
+    `expires_at` is Unix time in seconds, the token's `exp` plus the issuer's leeway: the verdict on the token is not
+    reused past it.
     """
 
     provider: str

@@ -7,6 +7,7 @@ best of several rounds, so that a busy machine disturbs little.
 import base64
 import json
 import time
+from dataclasses import replace
 
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
@@ -94,7 +95,7 @@ def policy_of(issuer: Issuer) -> Policy:
 def tokens() -> dict[str, float]:
     rows = {}
     issuer = Issuer("demo", "https://id.example", ("gatereeve",), KeySource(url="u"))
-    policy, again = policy_of(issuer), policy_of(issuer)
+    policy, again = policy_of(issuer), policy_of(replace(issuer))
     claims = {"iss": issuer.issuer, "aud": "gatereeve", "sub": "user-1", "exp": NOW + 60,
               "groups": [f"group-{n}" for n in range(20)], "email": "user-1@corp.example"}  # fmt: skip
     for algorithm, key in {

@@ -64,6 +64,19 @@ def test_what_comes_after_close_is_counted_as_dropped():
     assert writer.dropped == 1
 
 
+def test_an_entry_that_breaks_a_sink_does_not_end_the_audit():
+    sink = Memory(error=AttributeError("a bug"))
+    with structlog.testing.capture_logs():
+        writer = AuditWriter([sink])
+        writer.emit({"n": 1})
+        assert writer.flush(10)
+        sink.error = None
+        writer.emit({"n": 2})
+        assert writer.close(10)
+    assert sink.entries == [{"n": 2}]
+    assert writer.failed == 1
+
+
 def test_a_full_disk_is_counted_logged_once_and_does_not_stop_the_other_sink():
     bad, good, lost = Memory(error=OSError(28, "no space left, says /secret")), Memory(), []
     with structlog.testing.capture_logs() as logs:

@@ -1,6 +1,8 @@
 import json
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from extproc.adapters.audit_lines import json_line, text_line
 
@@ -69,3 +71,13 @@ def test_text_stays_within_its_width_and_columns_stay_aligned():
 def test_text_of_an_empty_or_odd_entry_is_still_a_line():
     for entry in ({}, {"ms": 5, "masked": [1], "subject": 7, "verdict": None, "model": "\ud800"}):
         assert text_line(entry).endswith(b"\n")
+
+
+@given(
+    st.dictionaries(st.sampled_from([*ENTRY, "name", "server", "user_agent"]), st.text() | st.integers() | st.none())
+)
+def test_any_entry_is_exactly_one_visible_line_and_its_json_reads_back(entry):
+    for line in (json_line(entry), text_line(entry)):
+        assert line.endswith(b"\n")
+        assert line.decode()[:-1].isprintable()
+    assert json.loads(json_line(entry)) == entry

@@ -1,3 +1,5 @@
+import os
+
 import pytest
 import structlog
 
@@ -79,6 +81,7 @@ async def test_a_rotated_file_is_seen_by_edit_rename_and_link_swap(creds, file, 
         pytest.param(lambda p: p.write_text("top-secret\r\nx-admin: 1"), id="it would inject a header"),
         pytest.param(lambda p: p.write_bytes(b"\xff\xfe"), id="it is not text"),
         pytest.param(lambda p: (p.unlink(), p.mkdir()), id="it is a folder now"),
+        pytest.param(lambda p: (p.unlink(), os.mkfifo(p)), id="it is a pipe nobody writes to"),
     ],
 )
 async def test_a_file_gone_bad_is_reported_and_its_last_good_secret_used_for_the_grace_only(

@@ -91,3 +91,10 @@ def test_knows_tells_a_missing_key_from_one_that_does_not_fit(keyring, tools):
     assert found.knows("e")
     assert found.knows(None)
     assert not found.knows("../../etc/passwd")
+
+
+def test_a_key_with_an_alg_is_for_that_one_only(keyring, tools):
+    found = parse(document(tools.jwk(keyring.rsa, kid="r", alg="RS256")))
+    assert found.candidates("r", "RS256")
+    assert not found.candidates("r", "PS256")
+    assert not found.candidates("r", "HS256")
