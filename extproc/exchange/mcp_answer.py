@@ -32,6 +32,7 @@ _LISTS = (
     ("resources", "resource", "uri"),
     ("resourceTemplates", "resource_template", "uriTemplate"),
 )
+_BOM = b"\xef\xbb\xbf"  # means nothing, so it is not passed on
 _JSON_STARTS = (b"{", b"[", b'"')
 _PLAIN_HEADS = frozenset({b"data: ", b"event: message\ndata: ", b"event: message\r\ndata: "})
 _PLAIN_LINES = frozenset({b"event: message", b"event:message", b"event: endpoint", b"event: ping", b": ping"})
@@ -71,8 +72,10 @@ class McpAnswer:
     raised by the next call: so the client sees the same bytes however the network cut them.
     """
 
-    __slots__ = ("_endpoint", "_failed", "_mask", "_modern", "_reader", "_visible", "finish_reasons", "model", "notes",
-                 "usage")  # fmt: skip
+    # fmt: off
+    __slots__ = ("_endpoint", "_failed", "_mask", "_max_event", "_modern", "_reader", "_visible",
+                 "finish_reasons", "model", "notes", "usage")
+    # fmt: on
 
     def __init__(
         self, call: McpCall, mask: TextFilter | None, visible: Visible | None, *, max_event: int = sse.MAX_EVENT
@@ -85,6 +88,7 @@ class McpAnswer:
         self._visible = visible
         self._modern = call.era == "modern"
         self._endpoint = call.kind == "stream"
+        self._max_event = max_event
         self._reader = sse.SseReader(max_event)
         self._failed: Uninspectable | None = None
 
@@ -116,7 +120,9 @@ class McpAnswer:
         return b"".join(out)
 
     def _event(self, event: sse.Event) -> bytes:
-        data, raw = event.data, event.raw
+        data, raw = event.data, event.raw.removeprefix(_BOM)
+        if len(raw) > self._max_event:  # the reader measures only what waits; an event may also come at once
+            raise Uninspectable("An event of the answer is larger than this gateway inspects.")
         if not data or data.isspace():  # a comment, a priming event with an id and empty data, a bare retry
             return self._lines(raw, None)
         name = event.event
@@ -143,7 +149,7 @@ class McpAnswer:
         for line in raw.splitlines(keepends=True):
             bare = line.rstrip(b"\r\n")
             end = line[len(bare) :]
-            field, _, value = bare.removeprefix(b"\xef\xbb\xbf").partition(b":")
+            field, _, value = bare.partition(b":")
             if field == b"data":
                 if placed and data is not None:
                     continue

@@ -40,7 +40,7 @@ def result(value):
     "message",
     [
         pytest.param(result({"content": [{"type": "text", "text": CARD}]}), id="a text block"),
-        pytest.param(result({"content": [{"type": "text", "text": json.dumps({"n": CARD})}]}), id="JSON in a text block"),
+        pytest.param(result({"content": [{"type": "text", "text": json.dumps({"n": CARD})}]}), id="JSON in text"),
         pytest.param(result({"content": [{"type": "text", "text": "a", "extra": CARD}]}), id="an unknown member"),
         pytest.param(result({"content": [{"type": "new", "data": CARD * 4}]}), id="data of a block of unknown type"),
         pytest.param(result({"content": [{"type": "image", "data": CARD}]}), id="a card that poses as an image"),
@@ -57,7 +57,7 @@ def result(value):
         pytest.param(result({"content": {"type": "text", "text": CARD}}), id="content that is one block"),
         pytest.param(result({"contents": [{"uri": "x:", "text": CARD}]}), id="a resource"),
         pytest.param(result({"contents": [{"uri": "x:", "blob": CARD}]}), id="a card that poses as a blob"),
-        pytest.param(result({"messages": [{"role": "user", "content": {"type": "text", "text": CARD}}]}), id="a prompt"),
+        pytest.param(result({"messages": [{"role": "user", "content": {"type": "text", "text": CARD}}]}), id="prompt"),
         pytest.param(result({"messages": [{"role": CARD, "content": []}]}), id="a role that is no role"),
         pytest.param(result({"description": CARD}), id="a description"),
         pytest.param(result({"instructions": CARD}), id="instructions"),
@@ -94,7 +94,7 @@ def result(value):
         pytest.param(result([CARD]), id="a result that is a list"),
         pytest.param(result(int(CARD)), id="a result that is a number"),
         pytest.param(result({"vendor": {"deep": [{"er": CARD}]}, CARD: None}), id="unknown members of a result"),
-        pytest.param({"jsonrpc": "2.0", "id": 1, "error": {"code": 1, "message": CARD, "data": {"d": CARD}}}, id="error"),
+        pytest.param({"jsonrpc": "2.0", "id": 1, "error": {"code": 1, "message": CARD, "data": [CARD]}}, id="error"),
         pytest.param({"jsonrpc": "2.0", "id": 1, "error": {"code": int(CARD), "message": ""}}, id="an error's code"),
         pytest.param({"jsonrpc": "2.0", "id": 1, "error": CARD}, id="an error that is a string"),
         pytest.param({"jsonrpc": CARD, "id": [CARD], "method": CARD, CARD: {CARD: CARD}}, id="the envelope"),
@@ -140,7 +140,8 @@ def test_opaque_tokens_come_back_as_they_were(message):
 
 
 @pytest.mark.parametrize(
-    "word", ["text", "type", "object", "properties", "result", "content", "2.0", "user", "image/png", "read_note", "info"]
+    "word",
+    ["text", "type", "object", "properties", "result", "content", "2.0", "user", "image/png", "read_note", "info"],
 )
 def test_a_rule_that_matches_a_word_of_the_protocol_breaks_no_message(word):
     message = result(
