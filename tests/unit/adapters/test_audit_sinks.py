@@ -1,8 +1,10 @@
 import json
-import multiprocessing
 import os
 import stat
+import subprocess
+import sys
 import threading
+from contextlib import contextmanager
 
 import pytest
 
@@ -91,44 +93,51 @@ def test_a_failed_write_leaves_no_half_line(tmp_path, monkeypatch):
     assert lines(tmp_path / "a") == [{"n": 1}, {"n": 3}]
 
 
-def _write_file(path, who, count):
-    sink = FileSink(path, max_bytes=20_000, backups=200)
-    for n in range(count):
-        sink.write([{"who": who, "n": n, "pad": "x" * 50}])
-    sink.close()
+# Worker processes, as programs of their own: a fork of a test process that has threads is undefined.
+FILE_WORKER = """
+import sys, pathlib
+from extproc.adapters.audit_sinks import FileSink
+sink = FileSink(pathlib.Path(sys.argv[1]), max_bytes=20_000, backups=200)
+for n in range(300):
+    sink.write([{"who": int(sys.argv[2]), "n": n, "pad": "x" * 50}])
+sink.close()
+"""
+PIPE_WORKER = """
+import sys, pathlib
+from extproc.adapters.audit_sinks import StreamSink
+sink = StreamSink(1, lock=pathlib.Path(sys.argv[1]))
+for n in range(60):
+    sink.write([{"who": sys.argv[2], "n": n, "pad": sys.argv[2] * (9000 if n % 3 else 10)} for _ in range(2)])
+sink.close()
+"""
 
 
-def _write_stream(fd, lock, who, count):
-    sink = StreamSink(fd, lock=lock)
-    for n in range(count):
-        sink.write([{"who": who, "n": n, "pad": str(who) * (9000 if n % 3 else 10)} for _ in range(2)])
-    sink.close()
+@contextmanager
+def workers(script, path, stdout=None):
+    env = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    running = [
+        subprocess.Popen([sys.executable, "-c", script, str(path), str(who)], env=env, stdout=stdout)
+        for who in range(3)
+    ]
+    yield
+    assert [worker.wait(60) for worker in running] == [0, 0, 0]
 
 
 def test_several_processes_share_a_rotated_file_and_tear_and_lose_nothing(tmp_path):
-    context = multiprocessing.get_context("fork")
-    workers = [context.Process(target=_write_file, args=(tmp_path / "a", who, 300)) for who in range(3)]
-    for worker in workers:
-        worker.start()
-    for worker in workers:
-        worker.join(30)
+    with workers(FILE_WORKER, tmp_path / "a"):
+        pass
     found = lines(*(p for p in tmp_path.iterdir() if p.suffix != ".lock"))
     assert sorted((e["who"], e["n"]) for e in found) == [(who, n) for who in range(3) for n in range(300)]
 
 
 def test_several_processes_share_a_pipe_and_long_lines_stay_whole(tmp_path):
     out, into = os.pipe()
-    context = multiprocessing.get_context("fork")
-    workers = [context.Process(target=_write_stream, args=(into, tmp_path / "lock", who, 60)) for who in range(3)]
-    for worker in workers:
-        worker.start()
-    os.close(into)
-    with os.fdopen(out, "rb") as pipe:
-        found = [json.loads(line) for line in pipe]
-    for worker in workers:
-        worker.join(30)
+    with workers(PIPE_WORKER, tmp_path / "lock", into):
+        os.close(into)
+        with os.fdopen(out, "rb") as pipe:
+            found = [json.loads(line) for line in pipe]
     assert len(found) == 3 * 60 * 2
-    assert all(set(e["pad"]) == {str(e["who"])} for e in found)
+    assert all(set(e["pad"]) == {e["who"]} for e in found)
 
 
 def test_a_nonblocking_descriptor_is_waited_for(tmp_path):
