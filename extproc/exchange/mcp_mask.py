@@ -5,12 +5,14 @@ protocol or base64 is text as soon as it does not look like it. A number is text
 harmless by losing its quotes. A masked number becomes a string, because no number says "masked".
 """
 
+import base64
 from typing import Any
 
 from extproc.exchange.mcp_shapes import BLOCK, BLOCK_SHAPES, REQUEST, RPC, SCHEMA, WORDS, Part, Shape
 from extproc.exchange.text import TextFilter
 
 _BASE64 = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/-_=\r\n"
+_STANDARD = str.maketrans("-_", "+/")
 _MIN_BINARY = 32  # shorter base64 is no picture and no sound, but may well be a card number
 _MAX_NUMBER = 10**12  # twelve digits: sizes and limits have fewer, card numbers have more
 _MAX_NAME = 256
@@ -78,8 +80,7 @@ class MessageMask:
         elif part is Part.NUMBER:
             exempt = (type(value) is int or type(value) is float) and abs(value) < _MAX_NUMBER
         else:
-            exempt = type(value) is str and _is_binary(value)
-            self.binary = self.binary or exempt
+            return self._binary(value)
         if exempt:
             return value
         if part is Part.WORD and type(value) is list:
@@ -94,6 +95,22 @@ class MessageMask:
             return node
         kind = node.get("type") if type(node) is dict else None
         return self._shape(node, BLOCK_SHAPES.get(kind, BLOCK) if type(kind) is str else BLOCK)
+
+    def _binary(self, value: Any) -> Any:
+        """Base64. If it holds UTF-8 it is text in disguise (a file, an SVG) and is masked; else it passes, noted."""
+        if type(value) is not str or not _is_binary(value):
+            return self._free(value)
+        try:
+            raw = base64.b64decode(value.translate(_STANDARD))
+        except ValueError:
+            return self._free(value)
+        try:
+            plain = raw.decode("utf-8")
+        except UnicodeDecodeError:
+            self.binary = True
+            return value
+        masked = self.text(plain)
+        return value if masked == plain else base64.b64encode(masked.encode("utf-8")).decode("ascii")
 
     def _map(self, node: Any, shape: Shape | None) -> Any:
         """An object whose keys are identifiers and whose values have `shape`, or are such maps again."""

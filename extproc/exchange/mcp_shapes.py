@@ -17,7 +17,7 @@ class Part(IntEnum):
     NUMBER = 2  # a number of the protocol's own: a limit, a size, a progress; if implausibly large it is text
     WORD = 3  # one of the protocol's own words; anything else is text
     NAME = 4  # an identifier (tool, prompt, method) or a time stamp; anything that does not look like one is text
-    BINARY = 5  # base64 of something that is not text; anything else is text
+    BINARY = 5  # base64: masked if it holds text, passed and noted if not; what is no base64 is text
     MAP = 6  # identifiers to text
     SCHEMAS = 7  # property names to JSON Schemas
     REQUESTS = 8  # identifiers to requests (inputRequests)

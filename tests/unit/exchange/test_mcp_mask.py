@@ -1,5 +1,6 @@
 """What of an MCP message is text, and what survives because the protocol needs it."""
 
+import base64
 import json
 
 import pytest
@@ -168,6 +169,25 @@ def test_a_rule_that_matches_a_word_of_the_protocol_breaks_no_message(word):
 )
 def test_what_is_not_text_passes_and_is_noted_once(content):
     assert masked(result(content)) == (result(content), ("binary-not-inspected",))
+
+
+@pytest.mark.parametrize(
+    "place",
+    [
+        pytest.param(lambda data: {"contents": [{"uri": "x:", "blob": data}]}, id="a file"),
+        pytest.param(lambda data: {"content": [{"type": "image", "data": data}]}, id="a drawing"),
+        pytest.param(
+            lambda data: {"content": [{"type": "resource", "resource": {"blob": data}}]}, id="a file in a tool's result"
+        ),
+    ],
+)
+@pytest.mark.parametrize("encode", [base64.b64encode, base64.urlsafe_b64encode])
+def test_text_in_base64_is_masked_in_base64(place, encode):
+    told = encode(f"Grüße! The card that you asked for??? is {CARD}.".encode()).decode()
+    hidden = base64.b64encode("Grüße! The card that you asked for??? is [masked].".encode()).decode()
+    assert masked(result(place(told))) == (result(place(hidden)), ())
+    harmless = encode("Nothing to see here, and that for long enough??? üüü".encode()).decode()
+    assert masked(result(place(harmless))) == (result(place(harmless)), ())
 
 
 def test_a_masked_number_becomes_a_string_and_other_numbers_stay_numbers():
