@@ -97,7 +97,8 @@ def test_a_failed_write_leaves_no_half_line(tmp_path, monkeypatch):
 FILE_WORKER = """
 import sys, pathlib
 from extproc.adapters.audit_sinks import FileSink
-sink = FileSink(pathlib.Path(sys.argv[1]), max_bytes=20_000, backups=200)
+sink = FileSink(pathlib.Path(sys.argv[1]), max_bytes=1_000, backups=200)
+#READY
 for n in range(300):
     sink.write([{"who": int(sys.argv[2]), "n": n, "pad": "x" * 50}])
 sink.close()
@@ -106,21 +107,35 @@ PIPE_WORKER = """
 import sys, pathlib
 from extproc.adapters.audit_sinks import StreamSink
 sink = StreamSink(1, lock=pathlib.Path(sys.argv[1]))
+#READY
 for n in range(60):
     sink.write([{"who": sys.argv[2], "n": n, "pad": sys.argv[2] * (9000 if n % 3 else 10)} for _ in range(2)])
 sink.close()
 """
 
 
+# Each says that it is ready and begins when all are, or the first would be done before the second had begun.
+READY = "import os; os.write(2, b'r'); os.read(0, 1)\n"
+
+
 @contextmanager
 def workers(script, path, stdout=None):
     env = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    (gate, opener), (listener, ready) = os.pipe(), os.pipe()
     running = [
-        subprocess.Popen([sys.executable, "-c", script, str(path), str(who)], env=env, stdout=stdout)
+        subprocess.Popen(
+            [sys.executable, "-c", script.replace("#READY\n", READY), str(path), str(who)],
+            env=env, stdin=gate, stdout=stdout, stderr=ready,
+        )
         for who in range(3)
-    ]
-    yield
-    assert [worker.wait(60) for worker in running] == [0, 0, 0]
+    ]  # fmt: skip
+    os.close(gate)
+    os.close(ready)
+    with os.fdopen(listener, "rb", buffering=0) as said:
+        assert b"".join(said.read(1) for _ in running) == b"rrr"
+        os.close(opener)
+        yield
+        assert [worker.wait(60) for worker in running] == [0, 0, 0]
 
 
 def test_several_processes_share_a_rotated_file_and_tear_and_lose_nothing(tmp_path):
