@@ -144,3 +144,20 @@ async def test_no_secret_is_in_any_repr_or_status(creds, file, kit):
         assert creds.header(key)
     shown = repr(creds) + repr(creds._warm) + repr(creds.status())
     assert not [s for s in ("secret-1", "secret-9", "from-env") if s in shown]
+
+
+async def test_run_waits_for_a_policy_and_then_keeps_its_credentials_warm(creds, file, kit):
+    key = source(file=str(file))
+    turns = iter([None, kit.policy(credentials=[key])])
+
+    class Enough(Exception):
+        pass
+
+    def current():
+        for policy in turns:
+            return policy
+        raise Enough
+
+    with pytest.raises(Enough):
+        await creds.run(current, every=0)
+    assert creds.header(key) is not None

@@ -225,3 +225,22 @@ async def test_issuers_the_policy_no_longer_names_are_forgotten(cache, kit):
     await cache.refresh([issuer])
     await cache.refresh([])
     assert cache.keys(issuer) is None
+
+
+class _Enough(Exception):
+    pass
+
+
+async def test_run_keeps_the_policys_issuers_fresh_until_it_is_stopped(cache, kit):
+    issuer = issuer_for(inline=kit.jwks(kit.Signer("a")).decode())
+    turns = iter([[issuer], [issuer]])
+
+    def issuers():
+        try:
+            return next(turns)
+        except StopIteration:
+            raise _Enough from None
+
+    with pytest.raises(_Enough):
+        await cache.run(issuers, every=0)
+    assert cache.keys(issuer).knows("a")

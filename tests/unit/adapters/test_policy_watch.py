@@ -165,3 +165,18 @@ def test_other_files_do_not_count(folder):
     (folder / "sub").mkdir()
     (folder / "sub" / "b.yml").write_text("x")
     assert folder_signature(folder) != before
+
+
+async def test_run_swaps_in_a_change_without_being_asked(made, folder):
+    class Enough(Exception):
+        pass
+
+    def stop(outcome, status):
+        raise Enough
+
+    await made.watch.first()
+    (folder / "a.yaml").write_text("v2")
+    made.watch._on_outcome = stop
+    with pytest.raises(Enough):
+        await made.watch.run(every=0)
+    assert made.holder.current.version == "v2"
