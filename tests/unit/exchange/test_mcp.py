@@ -33,7 +33,9 @@ def modern(method, name=None):
         pytest.param("resources/subscribe", {"uri": "file:///a"}, "file:///a", id="a subscription is about its uri"),
         pytest.param("tasks/get", {"taskId": "t1"}, "t1", id="a task request is about its task"),
         pytest.param("tasks/result", {"taskId": "t1"}, "t1", id="so is the request for its result"),
-        pytest.param("completion/complete", {"ref": {"type": "ref/prompt", "name": "p"}}, "p", id="completing a prompt"),
+        pytest.param(
+            "completion/complete", {"ref": {"type": "ref/prompt", "name": "p"}}, "p", id="completing a prompt"
+        ),
         pytest.param(
             "completion/complete", {"ref": {"type": "ref/resource", "uri": "x://{a}"}}, "x://{a}", id="completing a uri"
         ),
@@ -143,7 +145,9 @@ def test_arguments_are_those_of_tools_and_prompts_only():
         pytest.param("ping", None, {}, "handshake", "2025-03-26", id="no version means 2025-03-26"),
         pytest.param("ping", None, {"mcp-protocol-version": "2025-11-25"}, "handshake", "2025-11-25", id="by header"),
         pytest.param("initialize", {"protocolVersion": "2025-06-18"}, {}, "handshake", "2025-06-18", id="as offered"),
-        pytest.param("ping", {"_meta": {"progressToken": 1}}, {}, "handshake", "2025-03-26", id="_meta of another kind"),
+        pytest.param(
+            "ping", {"_meta": {"progressToken": 1}}, {}, "handshake", "2025-03-26", id="_meta of another kind"
+        ),
         pytest.param("tools/list", {"_meta": META}, modern("tools/list"), "modern", "2026-07-28", id="by envelope"),
         pytest.param("ping", None, {"mcp-protocol-version": "zzz"}, "handshake", "zzz", id="a version that is no date"),
     ],

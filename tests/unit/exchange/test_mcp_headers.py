@@ -30,7 +30,9 @@ def wrapped(name):
         pytest.param("tools/call", {"name": "read_note"}, wrapped("read_note"), id="wrapped though it need not be"),
         pytest.param("prompts/get", {"name": "größe"}, wrapped("größe"), id="wrapped because it is not ASCII"),
         pytest.param("prompts/get", {"name": " a "}, wrapped(" a "), id="wrapped because of its edges"),
-        pytest.param("prompts/get", {"name": "=?base64?YQ==?="}, wrapped("=?base64?YQ==?="), id="a name like a wrapper"),
+        pytest.param(
+            "prompts/get", {"name": "=?base64?YQ==?="}, wrapped("=?base64?YQ==?="), id="a name like a wrapper"
+        ),
         pytest.param("prompts/get", {"name": "a, a"}, wrapped("a, a"), id="a name that holds a comma, wrapped"),
         pytest.param("resources/read", {"uri": "file:///a?b=c,d"}, "file:///a?b=c,d", id="a uri with a comma"),
         pytest.param("tasks/get", {"taskId": "t1"}, "t1", id="a task"),
