@@ -101,6 +101,14 @@ class ToolGrant:
     rule: str
 
 
+def _no_grants(_server: str) -> tuple[ToolGrant, ...]:
+    return ()
+
+
+def _no_masking(names: frozenset[str]) -> Masking:
+    raise KeyError(*names)
+
+
 @dataclass(frozen=True, slots=True)
 class AgentPolicy:
     name: str
@@ -109,9 +117,13 @@ class AgentPolicy:
     models: Matcher
     models_denied: Matcher
     mcp: tuple[ToolGrant, ...]
-    when: Condition | None
+    when: Condition | None  # unless it holds, nothing is allowed by this policy; its deny lists count regardless
     masking: Masking | None
     rule: str
+    grants: Callable[[str], tuple[ToolGrant, ...]] = _no_grants  # those of `mcp` whose server matches a server's name
+    opens: Condition | None = None  # `when`, if it also governs what acts on nothing: opening a session, listing
+    lists: Condition | None = None  # `when`, if identity.* alone decides it: asked when names are listed
+    exact: bool = False  # no subject has a condition: being a candidate is being selected
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +143,10 @@ class Policy:
     agents: tuple[AgentPolicy, ...]
     candidates: Callable[[Identity], tuple[AgentPolicy, ...]]
     masking: Mapping[str, Masking]
+    combined: Callable[[frozenset[str]], Masking] = (
+        _no_masking  # by names of `masking`: the masking that satisfies all of them
+    )
+    names: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # Model name to all its names, itself first
 
     @property
     def upstreams(self) -> tuple[Upstream, ...]:

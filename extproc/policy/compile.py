@@ -1,0 +1,246 @@
+"""Documents to the frozen runtime `Policy`. Everything that costs happens here: URLs are taken apart, conditions and
+wildcards compiled, masking rules tried. Reads only the small files documents name (literal lists, key sets, CA files).
+
+All problems are collected; a policy with a problem is never built.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pydantic import ValidationError
+
+from extproc.errors import Problem, RuleError
+from extproc.identity.model import ClaimMapping, Issuer, KeySource
+from extproc.masking import Rule
+from extproc.policy.agents import compile_agent
+from extproc.policy.documents import (
+    AgentPolicySpec,
+    Credential,
+    Declared,
+    IdentityProviderSpec,
+    KeySet,
+    LLMProviderSpec,
+    MCPServerSpec,
+    ModelSpec,
+)
+from extproc.policy.envelope import Document
+from extproc.policy.fields import seconds, split_url
+from extproc.policy.masks import Profile, builtin_rules, combiner, own_name_problems, profile_of
+from extproc.policy.nodes import Loc
+from extproc.policy.runtime import (
+    CredentialSource,
+    LlmProvider,
+    Masking,
+    McpServer,
+    Model,
+    Policy,
+    Target,
+    Upstream,
+)
+from extproc.policy.subjects import candidate_index
+
+LARGEST_KEYS = 1 << 20  # bytes
+
+Spec = TypeVar("Spec", bound=Declared)
+
+
+def compile_policy(documents: Sequence[Document]) -> tuple[Policy | None, list[Problem]]:
+    """The runtime, or what is wrong inside the documents. References that do not hold are `references`' to report; they
+    are passed over here, so that one run reports both."""
+    return _Compiler(documents).policy()
+
+
+class _Compiler:
+    """Collects problems while it builds. Used once."""
+
+    def __init__(self, documents: Sequence[Document]) -> None:
+        self._documents = documents
+        self._problems: list[Problem] = []
+
+    def policy(self) -> tuple[Policy | None, list[Problem]]:
+        issuers: dict[str, tuple[Issuer, ...]] = {}
+        for document, identity in self._of(IdentityProviderSpec):
+            issuers[identity.issuer] = (*issuers.get(identity.issuer, ()), self._issuer(document, identity))
+        providers = {document.name: self._provider(document, spec) for document, spec in self._of(LLMProviderSpec)}
+        models: dict[str, Model] = {}
+        names: dict[str, tuple[str, ...]] = {}
+        for document, model in self._of(ModelSpec):
+            targets = tuple(
+                Target(providers[target.provider], target.model or document.name)
+                for target in model.targets
+                if target.provider in providers
+            )
+            names[document.name] = (document.name, *model.aliases)
+            for name in names[document.name]:
+                models[name] = Model(document.name, targets, document.rule)
+        servers = {document.name: self._server(document, spec) for document, spec in self._of(MCPServerSpec)}
+        profiles, masking = self._masking()
+        compiled = [
+            compile_agent(document, spec, masking, self._problems) for document, spec in self._of(AgentPolicySpec)
+        ]
+        if self._problems:
+            return None, self._problems
+        agents = tuple(agent for agent, _ in compiled)
+        policy = Policy(
+            version=digest(self._documents, profiles),
+            issuers=issuers,
+            providers=providers,
+            models=models,
+            servers=servers,
+            hosts={host: server for server in servers.values() for host in server.hosts},
+            agents=agents,
+            candidates=candidate_index(agents, [selector for _, selector in compiled]),
+            masking=masking,
+            combined=combiner(profiles, masking),
+            names=names,
+        )
+        return policy, []
+
+    def _of(self, kind: type[Spec]) -> list[tuple[Document, Spec]]:
+        return [(document, document.spec) for document in self._documents if isinstance(document.spec, kind)]
+
+    def _complain(self, document: Document, loc: Loc, message: str) -> None:
+        self._problems.append(document.raw.problem(loc, message))
+
+    def _issuer(self, document: Document, spec: IdentityProviderSpec) -> Issuer:
+        return Issuer(
+            name=document.name,
+            issuer=spec.issuer,
+            audiences=spec.audiences,
+            keys=self._keys(document, spec),
+            algorithms=spec.algorithms,
+            types=tuple(text.lower() for text in spec.types),
+            leeway=seconds(spec.leeway),
+            max_age=seconds(spec.max_age),
+            refresh=seconds(spec.refresh),
+            stale_for=seconds(spec.stale_for),
+            refetch_interval=seconds(spec.refetch_interval),
+            mapping=ClaimMapping(spec.claims.subject, spec.claims.groups, spec.claims.email, spec.claims.tenant),
+            rule=document.rule,
+        )
+
+    def _keys(self, document: Document, spec: IdentityProviderSpec) -> KeySource:
+        keys = spec.keys
+        if keys.url is not None:
+            return KeySource(url=keys.url)
+        if keys.inline is not None:
+            return KeySource(inline=json.dumps({"keys": keys.inline.keys}))
+        if keys.file is not None:
+            path = Path(document.raw.folder, keys.file)
+            problem = _key_file_problem(path)
+            if problem:
+                self._complain(document, ("spec", "keys", "file"), problem)
+            return KeySource(file=str(path))
+        try:
+            split_url(spec.issuer)
+        except ValueError:
+            self._complain(
+                document, ("spec", "keys", "discovery"), "needs an issuer that is a URL; give keys.url instead"
+            )
+        return KeySource(discovery=spec.issuer)
+
+    def _provider(self, document: Document, spec: LLMProviderSpec) -> LlmProvider:
+        default = "x-api-key" if set(spec.dialects) == {"anthropic-messages"} else "authorization"
+        upstream = self._upstream(document, spec, f"llm_{document.name}", default)
+        return LlmProvider(document.name, frozenset(spec.dialects), spec.approved, upstream, document.rule)
+
+    def _server(self, document: Document, spec: MCPServerSpec) -> McpServer:
+        upstream = self._upstream(document, spec, f"mcp_{document.name}", "authorization")
+        return McpServer(document.name, upstream, spec.hosts, document.rule)
+
+    def _upstream(
+        self, document: Document, spec: LLMProviderSpec | MCPServerSpec, cluster: str, header: str
+    ) -> Upstream:
+        url = split_url(spec.url)
+        tls = url.scheme == "https"
+        host = url.hostname or ""
+        port = url.port or (443 if tls else 80)
+        shown = f"[{host}]" if ":" in host else host
+        ca_file = ""
+        if spec.ca_file is not None:
+            path = Path(document.raw.folder, spec.ca_file)
+            ca_file = str(path)
+            if not tls:
+                self._complain(
+                    document, ("spec", "caFile"), "is for https only; remove it, or write the url with https"
+                )
+            elif not path.is_file():
+                self._complain(document, ("spec", "caFile"), "is no file; correct the path, relative to this document")
+        name = f"{document.kind}/{document.name}"
+        return Upstream(
+            name=name,
+            cluster=cluster,
+            host=host,
+            port=port,
+            tls=tls,
+            authority=shown if port == (443 if tls else 80) else f"{shown}:{port}",
+            path=url.path.rstrip("/"),
+            credential=_credential(document, spec.credential, name, header) if spec.credential else None,
+            ca_file=ca_file,
+            timeout=seconds(spec.timeout),
+        )
+
+    def _masking(self) -> tuple[dict[str, Profile], dict[str, Masking]]:
+        declared = [document for document in self._documents if document.kind == "MaskProfile"]
+        builtin: Mapping[str, Rule] = builtin_rules() if declared else {}
+        profiles: dict[str, Profile] = {}
+        masking: dict[str, Masking] = {}
+        self._problems += own_name_problems(declared)
+        for document in declared:
+            profile = profile_of(document, builtin)
+            if isinstance(profile, list):
+                self._problems += profile
+                continue
+            try:
+                masking[document.name] = profile.masking()
+            except RuleError as error:
+                self._complain(document, ("spec",), str(error))
+            profiles[document.name] = profile
+        return profiles, masking
+
+
+def _credential(document: Document, credential: Credential, name: str, default: str) -> CredentialSource:
+    header = credential.header or default
+    source = credential.source
+    return CredentialSource(
+        name=name,
+        header=header,
+        format=credential.format or ("Bearer {}" if header == "authorization" else "{}"),
+        file=str(Path(document.raw.folder, source.file)) if source.file else "",
+        env=source.env or "",
+        value=source.value or "",
+    )
+
+
+def _key_file_problem(path: Path) -> str:
+    """What is wrong with a JWKS file, "" if nothing."""
+    try:
+        if path.stat().st_size > LARGEST_KEYS:
+            return f"is larger than {LARGEST_KEYS >> 20} MiB; that is no key set"
+        text = path.read_text(encoding="utf-8")
+        keys = json.loads(text)
+        KeySet.model_validate_json(json.dumps({"keys": keys["keys"]}))
+    except OSError as error:
+        return f"cannot be read ({error.strerror or 'no such file'}); correct the path, relative to this document"
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        return (
+            str(first["ctx"]["error"]) if first["type"] == "value_error" else "is not a key set; write {'keys': [...]}"
+        )
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return 'is not a JSON key set; write {"keys": [...]}'
+    return ""
+
+
+def digest(documents: Sequence[Document], profiles: Mapping[str, Profile]) -> str:
+    """A short name for exactly these documents and lists: it changes with anything they say, wherever they are kept."""
+    canonical: list[Any] = sorted(
+        [document.kind, document.name, document.spec.model_dump_json(by_alias=True)] for document in documents
+    )
+    canonical += sorted(
+        [name, *(rule.literals for rule in profile.rules.values())] for name, profile in profiles.items()
+    )
+    return hashlib.sha256(json.dumps(canonical).encode()).hexdigest()[:12]

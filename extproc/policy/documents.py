@@ -1,0 +1,347 @@
+"""The declared shape of every policy document, as people write it. Says nothing about what documents mean together
+(`references`), and nothing here is ever on the request path (`compile` makes the runtime).
+
+Strict: an unknown field, a number where a text belongs, a missing field are problems, never guessed around. Field
+names are camelCase in YAML, as in Kubernetes. Each field's description is what the reference documentation says.
+"""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
+from pydantic.alias_generators import to_camel
+
+from extproc.policy.fields import (
+    DnsName,
+    Duration,
+    DurationOrZero,
+    HeaderFormat,
+    HeaderName,
+    HostName,
+    ModelName,
+    Pattern,
+    Text,
+    Url,
+)
+
+API_VERSION = "gatereeve.dev/v1alpha1"
+Patterns = tuple[Pattern, ...]
+Algorithm = Literal["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"]
+Action = Literal["redact", "partial", "drop"]
+
+
+class Declared(BaseModel):
+    """Base of every part of a document: strict, closed, immutable, camelCase."""
+
+    model_config = ConfigDict(
+        strict=True, extra="forbid", frozen=True, alias_generator=to_camel, hide_input_in_errors=True
+    )
+
+
+def _one_of(part: BaseModel, names: tuple[str, ...]) -> None:
+    given = [name for name in names if name in part.model_fields_set]
+    if len(given) != 1:
+        listed = ", ".join(names)
+        raise ValueError(
+            f"has {' and '.join(given)}; keep exactly one of {listed}" if given else f"is empty; give one of {listed}"
+        )
+
+
+class Metadata(Declared):
+    """Which document this is."""
+
+    name: Text = Field(description="The document's name, unique among documents of its kind.")
+    namespace: DnsName | None = Field(
+        default=None, description="Accepted for Kubernetes; names are unique across namespaces."
+    )
+    labels: dict[str, str] = Field(default={}, description="Labels for your own tools; policy does not read them.")
+    annotations: dict[str, str] = Field(default={}, description="Notes for your own tools; policy does not read them.")
+
+
+class KeySet(Declared):
+    """An issuer's public keys, written into the document."""
+
+    keys: tuple[dict[str, Any], ...] = Field(min_length=1, description="Public JSON Web Keys (RFC 7517).")
+
+    @field_validator("keys")
+    @classmethod
+    def _public(cls, keys: tuple[dict[str, Any], ...]) -> tuple[dict[str, Any], ...]:
+        for key in keys:
+            if key.get("kty") == "oct":
+                raise ValueError("holds a shared secret (kty oct); only public keys can be used here")
+            if "d" in key:
+                raise ValueError(
+                    "holds a PRIVATE key ('d'); remove it from the file, replace the key, write its public part"
+                )
+            if key.get("kty") not in ("RSA", "EC", "OKP"):
+                raise ValueError("holds a key whose kty is not RSA, EC or OKP; write public JSON Web Keys")
+        return keys
+
+
+class Keys(Declared):
+    """Where an issuer's public keys come from: exactly one of the fields."""
+
+    url: Url | None = Field(default=None, description="URL of the key set (JWKS).")
+    discovery: Literal[True] | None = Field(
+        default=None, description="true: the issuer's /.well-known/openid-configuration names the key set."
+    )
+    file: Text | None = Field(default=None, description="A JWKS file, relative to the document's folder.")
+    inline: KeySet | None = Field(default=None, description="The key set itself.")
+
+    @model_validator(mode="after")
+    def _exactly_one(self) -> "Keys":
+        _one_of(self, ("url", "discovery", "file", "inline"))
+        return self
+
+
+class Claims(Declared):
+    """Which claim holds which part of the identity. Dots walk into objects, for example realm_access.roles."""
+
+    subject: Text = Field(default="sub", description="Claim with the stable id of the caller.")
+    groups: Text = Field(default="groups", description="Claim with the caller's groups, a list of texts or one text.")
+    email: Text = Field(default="email", description="Claim with the e-mail address.")
+    tenant: Text = Field(default="tenant", description="Claim with the tenant or organisation.")
+
+
+class IdentityProviderSpec(Declared):
+    """Whose tokens are believed, and how they are verified."""
+
+    issuer: Text = Field(description="The exact `iss` of its tokens.")
+    audiences: tuple[Text, ...] = Field(min_length=1, description="A token needs at least one of these in `aud`.")
+    keys: Keys = Field(description="Where the public keys come from.")
+    algorithms: tuple[Algorithm, ...] = Field(
+        default=("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "EdDSA"),
+        min_length=1,
+        description="Signature algorithms accepted; asymmetric only.",
+    )
+    types: tuple[str, ...] = Field(
+        default=("JWT", "at+jwt", ""),
+        min_length=1,
+        description='Accepted `typ` headers, any case; "" accepts a token without.',
+    )
+    leeway: DurationOrZero = Field(default="30s", description="Clock difference allowed for expiry and not-before.")
+    max_age: Duration = Field(default="5m", description="A verified token is verified again after this.")
+    refresh: Duration = Field(default="5m", description="Keys older than this are fetched again in the background.")
+    stale_for: DurationOrZero = Field(default="1d", description="Keys are used this long while the issuer is down.")
+    refetch_interval: Duration = Field(
+        default="30s", description="An unknown key id causes at most one fetch in this time."
+    )
+    claims: Claims = Field(default=Claims(), description="Which claim holds which part of the identity.")
+
+    @field_validator("algorithms", mode="before")
+    @classmethod
+    def _asymmetric(cls, value: object) -> object:
+        for name in value if isinstance(value, tuple) else ():
+            if isinstance(name, str) and name.upper() == "NONE":
+                raise ValueError("none means unsigned tokens, which anyone can write; remove it")
+            if isinstance(name, str) and name.upper().startswith("HS"):
+                raise ValueError(
+                    f"{name} verifies with a shared secret, so whoever can check a token can also forge one; "
+                    "use an asymmetric algorithm, for example RS256 or ES256"
+                )
+        return value
+
+
+class SecretFrom(Declared):
+    """Where a secret is read from: exactly one of the fields."""
+
+    file: Text | None = Field(
+        default=None, description="A file, relative to the document's folder; re-read when it changes."
+    )
+    env: Text | None = Field(default=None, description="An environment variable of the gateway.")
+    value: Text | None = Field(default=None, repr=False, description="The secret itself; for demonstrations only.")
+
+    @model_validator(mode="after")
+    def _exactly_one(self) -> "SecretFrom":
+        _one_of(self, ("file", "env", "value"))
+        return self
+
+
+class Credential(Declared):
+    """The secret that the gateway sends to an upstream, in the client's place."""
+
+    header: HeaderName | None = Field(
+        default=None,
+        description="Header that carries it; default authorization, for Anthropic-only providers x-api-key.",
+    )
+    format: HeaderFormat | None = Field(
+        default=None,
+        description="The header's value, {} for the secret; default 'Bearer {}' for authorization, else '{}'.",
+    )
+    source: SecretFrom = Field(alias="from", description="Where the secret is read from.")
+
+
+class LLMProviderSpec(Declared):
+    """A place that serves models."""
+
+    dialects: tuple[Literal["openai-chat", "openai-responses", "anthropic-messages"], ...] = Field(
+        min_length=1, description="The APIs it speaks."
+    )
+    url: Url = Field(description="Origin and path prefix that stand before the API's own path (/v1/...).")
+    ca_file: Text | None = Field(
+        default=None, description="Trust anchors for TLS (PEM), relative to the document's folder."
+    )
+    credential: Credential | None = Field(
+        default=None, description="What the gateway authenticates with; none sends nothing."
+    )
+    approved: bool = Field(default=True, description="false: known, but no call is sent there.")
+    timeout: Duration = Field(default="10m", description="Longest silence allowed while waiting for the answer.")
+
+
+class ModelTarget(Declared):
+    """One provider that serves a Model."""
+
+    provider: DnsName = Field(description="Name of an LLMProvider.")
+    model: Text | None = Field(
+        default=None, description="The provider's name for the model; default: the Model's own name."
+    )
+
+
+class ModelSpec(Declared):
+    """A model name that clients ask for."""
+
+    description: str = Field(default="", description="For readers.")
+    aliases: tuple[ModelName, ...] = Field(default=(), description="Other names for the same Model.")
+    targets: tuple[ModelTarget, ...] = Field(
+        min_length=1, description="In order: the first whose provider is approved and speaks the call's API is used."
+    )
+
+
+class MCPServerSpec(Declared):
+    """An MCP server behind the gateway, at /mcp/<name> and at its hosts."""
+
+    url: Url = Field(description="Its Streamable HTTP endpoint.")
+    hosts: tuple[HostName, ...] = Field(default=(), description="Host names of the gateway that mean this server.")
+    ca_file: Text | None = Field(
+        default=None, description="Trust anchors for TLS (PEM), relative to the document's folder."
+    )
+    credential: Credential | None = Field(
+        default=None, description="What the gateway authenticates with; none sends nothing."
+    )
+    timeout: Duration = Field(default="10m", description="Longest silence allowed while waiting for an answer.")
+
+
+class Subject(Declared):
+    """A kind of caller. All given fields must match; in each, any one value is enough. `*` stands for any text."""
+
+    subjects: Patterns = Field(default=(), description="Subject ids.")
+    groups: Patterns = Field(default=(), description="Groups; one of the caller's groups must match.")
+    emails: Patterns = Field(default=(), description="E-mail addresses, for example *@example.com.")
+    tenants: Patterns = Field(default=(), description="Tenants.")
+    providers: tuple[DnsName, ...] = Field(
+        default=(), description="IdentityProviders that must have vouched for the caller."
+    )
+    when: Text | None = Field(default=None, description="A CEL condition over identity.* that must hold as well.")
+
+    @model_validator(mode="after")
+    def _says_something(self) -> "Subject":
+        if not (self.subjects or self.groups or self.emails or self.tenants or self.providers or self.when):
+            raise ValueError('is empty; to mean every verified caller write subjects: ["*"]')
+        return self
+
+
+class AllowDeny(Declared):
+    """Names that are allowed and names that are denied; deny wins. `*` stands for any text."""
+
+    allow: Patterns = Field(default=(), description="Allowed names.")
+    deny: Patterns = Field(
+        default=(), description="Denied names, for everyone this policy selects, whatever others allow."
+    )
+
+
+class DenyOnly(Declared):
+    """Names that are denied."""
+
+    deny: Patterns = Field(default=(), description="Denied names, for example logging/*.")
+
+
+class McpGrant(Declared):
+    """What may be done on one MCP server."""
+
+    server: Pattern = Field(description="Name of an MCPServer; `*` stands for any text.")
+    tools: AllowDeny = Field(
+        default=AllowDeny(), description="Tools that may be called; others are hidden from tools/list."
+    )
+    prompts: AllowDeny = Field(default=AllowDeny(), description="Prompts that may be used.")
+    resources: AllowDeny = Field(default=AllowDeny(), description="Resource URIs that may be read.")
+    methods: DenyOnly = Field(default=DenyOnly(), description="JSON-RPC methods that may not be used at all.")
+
+
+class AgentPolicySpec(Declared):
+    """Who may do what."""
+
+    mode: Literal["enforce", "observe"] = Field(
+        default="enforce", description="observe: decides nothing, records what it would have decided."
+    )
+    subjects: tuple[Subject, ...] = Field(min_length=1, description="Whom it selects: any of these entries.")
+    models: AllowDeny = Field(default=AllowDeny(), description="Models, by name or alias.")
+    mcp: tuple[McpGrant, ...] = Field(default=(), description="MCP servers and what may be done there.")
+    when: Text | None = Field(
+        default=None,
+        description="A CEL condition over identity.*, call.*, request.*; unless it holds, nothing is allowed by this.",
+    )
+    masking: DnsName | None = Field(default=None, description="The MaskProfile for answers to what this policy allows.")
+
+
+class RuleUse(Declared):
+    """A built-in rule, and what to do with what it finds."""
+
+    rule: Text = Field(description='Name of a built-in rule, "*" for all of them.')
+    action: Action | None = Field(default=None, description="What to do with a match; default: the rule's own.")
+
+
+def _rule_use(value: object) -> object:
+    return {"rule": value} if isinstance(value, str) else value
+
+
+class MaskPattern(Declared):
+    """A rule of your own, with the examples that prove it."""
+
+    name: DnsName = Field(description="Label in the output: [masked:<name>].")
+    pattern: Text = Field(repr=False, description="A regular expression (RE2).")
+    positives: tuple[Text, ...] = Field(min_length=1, repr=False, description="Texts that hold a match.")
+    negatives: tuple[Text, ...] = Field(default=(), repr=False, description="Texts that hold none.")
+    action: Action = Field(default="redact", description="What to do with a match.")
+
+
+class MaskLiterals(Declared):
+    """A list of texts that must not pass."""
+
+    name: DnsName = Field(description="Label in the output: [masked:<name>].")
+    values: tuple[Text, ...] | None = Field(default=None, repr=False, description="The texts.")
+    file: Text | None = Field(
+        default=None, description="A file with one text per line, relative to the document's folder."
+    )
+    case_sensitive: bool = Field(default=True, description="false: any case matches.")
+    action: Action = Field(default="redact", description="What to do with a match.")
+
+    @model_validator(mode="after")
+    def _exactly_one(self) -> "MaskLiterals":
+        _one_of(self, ("values", "file"))
+        return self
+
+
+class MaskProfileSpec(Declared):
+    """What is masked in answers."""
+
+    rules: tuple[Annotated[RuleUse, BeforeValidator(_rule_use, json_schema_input_type=str | RuleUse)], ...] = Field(
+        default=(), description='Built-in rules: names, {rule, action}, or "*" for all.'
+    )
+    patterns: tuple[MaskPattern, ...] = Field(default=(), description="Rules of your own.")
+    literals: tuple[MaskLiterals, ...] = Field(default=(), description="Lists of texts.")
+
+    @model_validator(mode="after")
+    def _masks_something(self) -> "MaskProfileSpec":
+        if not (self.rules or self.patterns or self.literals):
+            raise ValueError('masks nothing; write rules: ["*"] for all built-in rules')
+        return self
+
+
+SPECS: dict[str, type[Declared]] = {
+    "IdentityProvider": IdentityProviderSpec,
+    "LLMProvider": LLMProviderSpec,
+    "Model": ModelSpec,
+    "MCPServer": MCPServerSpec,
+    "AgentPolicy": AgentPolicySpec,
+    "MaskProfile": MaskProfileSpec,
+}
+LATER = {"EgressPolicy": "EgressPolicy is not yet supported; remove the document, egress is not governed by it yet"}
