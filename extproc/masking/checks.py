@@ -19,18 +19,21 @@ _IBAN_LENGTHS = {
         30: "JO KW MU YE", 31: "MT SC", 32: "LC", 33: "RU",
     }.items()
 }  # fmt: skip
-_LUHN_DOUBLED = (0, 2, 4, 6, 8, 1, 3, 5, 7, 9)
+# By byte, so that a hostile run of digits costs no Python loop: what a digit counts, plain and doubled.
+_PLAIN = bytes((byte - 48) if 48 <= byte <= 57 else 0 for byte in range(256))
+_DOUBLED = bytes((0, 2, 4, 6, 8, 1, 3, 5, 7, 9)[byte - 48] if 48 <= byte <= 57 else 0 for byte in range(256))
+_NO_DIGIT = bytes(byte for byte in range(256) if not 48 <= byte <= 57)
 
 
 def digits_of(text: str) -> str:
     """The ASCII digits of a text, in order."""
-    return "".join(character for character in text if "0" <= character <= "9")
+    return text.encode().translate(None, _NO_DIGIT).decode()
 
 
 def luhn(text: str) -> bool:
     """The Luhn check digit (ISO/IEC 7812-1) over the text's digits; all zeros do not count."""
-    digits = [int(digit) for digit in reversed(digits_of(text))]
-    total = sum(digits[0::2]) + sum(_LUHN_DOUBLED[digit] for digit in digits[1::2])
+    digits = text.encode().translate(None, _NO_DIGIT)
+    total = sum(digits[-1::-2].translate(_PLAIN)) + sum(digits[-2::-2].translate(_DOUBLED))
     return total > 0 and total % 10 == 0
 
 

@@ -11,7 +11,7 @@ import re2
 from extproc.errors import RuleError
 from extproc.masking.checks import CHECKS, Check
 from extproc.masking.prefix import beginnings, bounded, check_bounds, first_bytes, render, split_tail
-from extproc.masking.syntax import Alt, Chars, Concat, Node, literal, parse
+from extproc.masking.syntax import Alt, Chars, Concat, Node, literals, parse
 
 NEAR = 64  # bytes before a match in which a keyword must stand
 _MEMORY = 64 << 20  # RE2's budget for one automaton: a cap on growth, not a reservation
@@ -112,7 +112,7 @@ def compile_node(
 ) -> Core:
     node = bounded(node)
     longest = check_bounds(node)
-    near = Alt(tuple(literal(word, fold=True) for word in keywords)) if keywords else None
+    near = literals(keywords, fold=True) if keywords else None
     if near is not None and not all(0 < len(word.encode()) <= NEAR for word in keywords):
         raise RuleError(f"a keyword needs 1 to {NEAR} bytes")
     return Core(

@@ -8,7 +8,7 @@ from dataclasses import KW_ONLY, dataclass, field
 
 from extproc.errors import RuleError
 from extproc.masking.core import Core, compile_core, compile_node
-from extproc.masking.syntax import Alt, literal
+from extproc.masking.syntax import literals
 
 ACTIONS = ("redact", "partial", "drop")
 BLOCK = 32_768  # bytes: twice the largest private key in use (RSA-16384, encrypted, armoured)
@@ -61,7 +61,7 @@ class Rule:
     def _compiled(self) -> Core:
         if not self.literals:
             return compile_core(self.pattern, self.check, self.keywords, self.tail, self.until, self.until_max)
-        node = Alt(tuple(literal(text, fold=self.ignore_case) for text in self.literals))
+        node = literals(self.literals, fold=self.ignore_case)
         return compile_node(node, None, None, (), "", None, self.until_max)
 
     def _try_examples(self) -> None:

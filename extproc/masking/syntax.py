@@ -8,6 +8,7 @@ look-around, `\\C`, `\\Q..\\E`. Groups never capture.
 It never quotes a pattern in an error: patterns may hold secrets (literal lists). Errors give the position instead.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import lru_cache
 
@@ -73,6 +74,40 @@ def chars(source: str) -> Chars:
 def literal(text: str, *, fold: bool = False) -> Node:
     """The node that matches `text` and nothing else (or any case of it)."""
     return Concat(tuple(_leaf(character, fold) for character in text))
+
+
+def literals(texts: Iterable[str], *, fold: bool = False, depth: int = 0) -> Node:
+    """The node that matches any of `texts`, sharing their beginnings: ten thousand alternatives side by side take RE2
+    seconds, as a tree they take milliseconds."""
+    entries = sorted(set(texts))
+    if len(entries) == 1 or depth > DEEPEST:
+        return _side_by_side(entries, fold)
+    groups: dict[str, list[str]] = {}
+    for text in entries:
+        if text:
+            key = text[0].lower() if fold and text[0].isascii() else text[0]
+            groups.setdefault(key, []).append(text)
+    branches = tuple(_branch(group, fold, depth) for group in groups.values())
+    node = branches[0] if len(branches) == 1 else Alt(branches)
+    return Repeat(node, 0, 1) if "" in entries else node
+
+
+def _side_by_side(entries: list[str], fold: bool) -> Node:
+    """The plain alternation of a list."""
+    options = tuple(literal(text, fold=fold) for text in entries)
+    return options[0] if len(options) == 1 else Alt(options)
+
+
+def _branch(group: list[str], fold: bool, depth: int) -> Node:
+    """Texts with the same first character: what they share, then what follows it."""
+    size, low, high = 1, group[0], group[-1]
+    if len(group) == 1:
+        return literal(low, fold=fold)
+    while not fold and size < min(len(low), len(high)) and low[size] == high[size]:  # sorted: all share what these do
+        size += 1
+    return Concat(
+        (literal(low[:size], fold=fold), literals((text[size:] for text in group), fold=fold, depth=depth + 1))
+    )
 
 
 def parse(pattern: str) -> Node:
