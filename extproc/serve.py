@@ -173,7 +173,7 @@ class Worker:
         policy = self.holder.current
         return _all_issuers(policy) if policy is not None else []
 
-    def _on_policy(self, outcome: str, status: PolicyStatus) -> None:
+    def _on_policy(self, outcome: str, _status: PolicyStatus) -> None:
         self.metrics.policy_reload(outcome)
         policy = self.holder.current
         if policy is not None and outcome == "loaded":

@@ -1,0 +1,5 @@
+"""`python -m extproc` is `gatereeve`."""
+
+from extproc.cli import main
+
+main()
