@@ -1,0 +1,182 @@
+"""Calls and identities as people write them down: in policy tests, for `explain`, or copied out of an audit record."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from pydantic import Field, ValidationError, model_validator
+
+from extproc.errors import PolicyError, Problem
+from extproc.exchange.model import LlmCall, McpCall
+from extproc.exchange.refusal import Reason
+from extproc.identity.model import Identity
+from extproc.policy.decide import decide_llm, decide_mcp
+from extproc.policy.decision import Decision, Verdict
+from extproc.policy.documents import Declared
+from extproc.policy.fields import Text
+from extproc.policy.nodes import dotted
+from extproc.policy.runtime import Policy
+
+
+class IdentityCase(Declared):
+    """Who calls."""
+
+    subject: Text = Field(description="The caller's stable id.")
+    groups: tuple[str, ...] = Field(default=(), description="The caller's groups.")
+    email: str = Field(default="", description="The e-mail address.")
+    tenant: str = Field(default="", description="The tenant.")
+    provider: str = Field(default="", description="Name of the IdentityProvider; default: the one that fits.")
+    issuer: str = Field(default="", description="The token's issuer; default: the provider's.")
+    claims: dict[str, Any] = Field(default={}, description="Claims of the token that conditions read.")
+
+    def identity(self, policy: Policy) -> Identity:
+        """The caller, with provider and issuer filled in from the policy where only one is possible."""
+        known = [issuer for group in policy.issuers.values() for issuer in group]
+        fitting = [
+            issuer
+            for issuer in known
+            if self.provider in ("", issuer.name) and self.issuer in ("", issuer.issuer)
+        ]  # fmt: skip
+        only = fitting[0] if len(fitting) == 1 else None
+        return Identity(
+            self.provider or (only.name if only else ""),
+            self.issuer or (only.issuer if only else ""),
+            self.subject,
+            self.groups,
+            self.email,
+            self.tenant,
+            claims=_plain(self.claims),
+        )
+
+
+class LlmCase(Declared):
+    """A call to an LLM."""
+
+    dialect: Literal["openai-chat", "openai-responses", "anthropic-messages"] = Field(
+        default="openai-chat", description="The API that is called."
+    )
+    operation: Text = Field(default="chat", description="What is asked of it: chat or count_tokens.")
+    model: Text = Field(description="The model's name as the client sends it.")
+    stream: bool = Field(default=False, description="Whether a streamed answer is asked for.")
+    tools: tuple[str, ...] = Field(default=(), description="Names of the tools offered to the model.")
+    max_tokens: int | None = Field(default=None, description="The output limit asked for.")
+
+
+class McpCase(Declared):
+    """A message to an MCP server."""
+
+    server: Text = Field(description="Name of the MCPServer.")
+    method: str = Field(default="tools/call", description="The JSON-RPC method.")
+    name: str = Field(default="", description="Tool, prompt or resource URI; of a completion, what it is for.")
+    arguments: dict[str, Any] = Field(default={}, description="Arguments of the tool or prompt.")
+
+
+class CallCase(Declared):
+    """What is called: exactly one of the fields."""
+
+    llm: LlmCase | None = Field(default=None, description="A call to an LLM.")
+    mcp: McpCase | None = Field(default=None, description="A message to an MCP server.")
+
+    @model_validator(mode="after")
+    def _exactly_one(self) -> "CallCase":
+        if (self.llm is None) == (self.mcp is None):
+            raise ValueError("must have exactly one of llm, mcp")
+        return self
+
+
+class RequestCase(Declared):
+    """What conditions can read of the HTTP request."""
+
+    path: str = Field(default="", description="The path.")
+    source: str = Field(default="", description="The client's address.")
+    headers: dict[str, str] = Field(default={}, description="Headers, lower-case names.")
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """One question to a policy."""
+
+    identity: Identity
+    call: LlmCall | McpCall
+    request: Mapping[str, Any]
+
+
+def asked(policy: Policy, identity: IdentityCase, call: CallCase, request: RequestCase | None = None) -> Asked:
+    """The question that a written-down case asks of this policy."""
+    return Asked(identity.identity(policy), _call(call), (request or RequestCase()).model_dump())
+
+
+def _call(call: CallCase) -> LlmCall | McpCall:
+    if call.llm is not None:
+        llm = call.llm
+        return LlmCall(llm.dialect, llm.operation, llm.model, llm.stream, llm.tools, max_tokens=llm.max_tokens)
+    assert call.mcp is not None
+    mcp = call.mcp
+    kind = "notification" if mcp.method.startswith("notifications/") else "request" if mcp.method else "stream"
+    doc: dict[str, Any] = {}
+    if mcp.method == "completion/complete":
+        ref = (
+            {"type": "ref/resource", "uri": mcp.name} if "://" in mcp.name else {"type": "ref/prompt", "name": mcp.name}
+        )
+        doc = {"params": {"ref": ref}}
+    return McpCall(mcp.server, kind, mcp.method, mcp.name, arguments=_plain(mcp.arguments), doc=doc)
+
+
+def _plain(value: Any) -> Any:
+    """Lists as JSON has them: documents hold tuples, which conditions do not know."""
+    if isinstance(value, dict):
+        return {name: _plain(item) for name, item in value.items()}
+    return [_plain(item) for item in value] if isinstance(value, tuple | list) else value
+
+
+def decide(policy: Policy, question: Asked) -> Decision:
+    """The decision of either plane. A server that is not declared is unknown to everyone."""
+    if isinstance(question.call, LlmCall):
+        return decide_llm(policy, question.identity, question.call, question.request)
+    server = policy.servers.get(question.call.server)
+    if server is None:
+        return Decision(Verdict.DENY, Reason.SERVER_UNKNOWN)
+    return decide_mcp(policy, question.identity, server, question.call, question.request)
+
+
+def from_record(policy: Policy, record: Mapping[str, Any]) -> Asked:
+    """A question out of JSON: either {identity, call, request?} as in a policy test, or an audit record with subject,
+    groups, tenant, email, issuer, provider, plane, dialect, operation, model, server, method, name.
+
+    Raises `PolicyError` that names the fields which are wrong. An audit record has no claims, arguments or headers:
+    conditions that need them cannot be evaluated again, and say so.
+    """
+    written = record if "call" in record else _recorded(record)
+    problems = [
+        Problem("record", 0, name, "is missing; give identity and call, or an audit record")
+        for name in ("identity", "call")
+        if name not in written
+    ]
+    if problems:
+        raise PolicyError(problems)
+    try:
+        identity = IdentityCase.model_validate(_tuples(written["identity"]))
+        call = CallCase.model_validate(_tuples(written["call"]))
+        request = RequestCase.model_validate(_tuples(written.get("request") or {}))
+    except ValidationError as error:
+        found = error.errors(include_url=False, include_input=False)
+        raise PolicyError([Problem("record", 0, dotted(tuple(e["loc"])), str(e["msg"])) for e in found]) from None
+    return asked(policy, identity, call, request)
+
+
+def _recorded(record: Mapping[str, Any]) -> dict[str, Any]:
+    def some(*names: str) -> dict[str, Any]:
+        return {name: record[name] for name in names if record.get(name) not in (None, "")}
+
+    plane = record.get("plane") or ("mcp" if record.get("server") else "llm")
+    identity = some("subject", "groups", "tenant", "email", "issuer", "provider")
+    call = some("server", "method", "name") if plane == "mcp" else some("dialect", "operation", "model", "stream")
+    if plane == "mcp":
+        call.setdefault("method", "")
+    return {"identity": identity, "call": {plane: call}}
+
+
+def _tuples(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _tuples(item) for name, item in value.items()}
+    return tuple(_tuples(item) for item in value) if isinstance(value, list | tuple) else value

@@ -1,0 +1,165 @@
+"""Policy tests: documents of kind PolicyTest that say what a policy must decide. Pure; the command line prints.
+
+apiVersion: gatereeve.dev/v1alpha1
+kind: PolicyTest
+metadata: {name: engineering}
+spec:
+  cases:
+  - name: engineers may use gpt-4
+    identity: {subject: user-1, groups: [engineering]}
+    call: {llm: {dialect: openai-chat, model: gpt-4}}
+    expect: {verdict: allow, upstream: openai}
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from difflib import unified_diff
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field, field_validator
+
+from extproc.errors import PolicyError, Problem
+from extproc.exchange.refusal import Reason
+from extproc.policy.cases import CallCase, IdentityCase, RequestCase, asked, decide
+from extproc.policy.complaints import similar
+from extproc.policy.decision import Decision
+from extproc.policy.documents import Declared
+from extproc.policy.envelope import TEST_KIND, Document, open_document
+from extproc.policy.fields import Text
+from extproc.policy.load import read_sources
+from extproc.policy.runtime import Policy
+
+_REASONS = tuple(reason.value for reason in Reason)
+
+
+class Expected(Declared):
+    """What must be decided. Fields that are left out are not compared."""
+
+    verdict: Literal["allow", "deny", "hold"] = Field(description="The verdict.")
+    reason: Text | None = Field(default=None, description="The reason, for example model-not-allowed.")
+    rule: Text | None = Field(default=None, description="The document that decides, for example AgentPolicy/interns.")
+    model: Text | None = Field(default=None, description="The model's name as the upstream sees it.")
+    upstream: Text | None = Field(default=None, description="Name of the LLMProvider or MCPServer it goes to.")
+    masking: str | None = Field(default=None, description='Name of the masking; "" for none; several joined by +.')
+    observed: str | None = Field(default=None, description='What observing policies would change; "" for nothing.')
+
+    @field_validator("reason")
+    @classmethod
+    def _known(cls, reason: str | None) -> str | None:
+        if reason is not None and reason not in _REASONS:
+            raise ValueError(f"there is no such reason{similar(reason, _REASONS) or '; docs/policy.md lists them'}")
+        return reason
+
+
+class Case(Declared):
+    """One question to the policy and its expected answer."""
+
+    name: Text = Field(description="What is tested, as a sentence.")
+    identity: IdentityCase = Field(description="Who calls.")
+    call: CallCase = Field(description="What is called.")
+    request: RequestCase | None = Field(default=None, description="The HTTP request, for conditions that read it.")
+    expect: Expected = Field(description="What must be decided.")
+
+
+class PolicyTestSpec(Declared):
+    """Questions to the policy and the answers it must give."""
+
+    cases: tuple[Case, ...] = Field(min_length=1, description="The cases; each is run by itself.")
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """One case that was run. `diff` is empty when it passed, else lines of a unified diff without line ends."""
+
+    test: str
+    case: str
+    place: str  # file:line
+    diff: tuple[str, ...]
+
+    @property
+    def passed(self) -> bool:
+        return not self.diff
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What became of the tests. A folder without tests passes and says so."""
+
+    results: tuple[Result, ...]
+
+    @property
+    def passed(self) -> bool:
+        return all(result.passed for result in self.results)
+
+    @property
+    def text(self) -> str:
+        """The failures as diffs, then a line of totals."""
+        lines: list[str] = []
+        failed = [result for result in self.results if not result.passed]
+        for result in failed:
+            lines += [f"FAILED {result.place} {result.test}: {result.case}", *result.diff, ""]
+        count = len(self.results)
+        if not count:
+            return f"no policy tests found; write documents of kind {TEST_KIND}"
+        lines.append(
+            f"{count - len(failed)} of {count} policy tests passed" + (f", {len(failed)} FAILED" if failed else "")
+        )
+        return "\n".join(lines)
+
+
+def run(policy: Policy, paths: Sequence[str | Path] | str | Path) -> Report:
+    """Runs every PolicyTest under these paths. Raises `PolicyError` when one of them is not well written."""
+    sources = read_sources(paths)
+    problems: list[Problem] = list(sources.problems)
+    tests: list[Document] = []
+    for raw in sources.tests:
+        opened = open_document(raw, {TEST_KIND: PolicyTestSpec})
+        if isinstance(opened, Document):
+            tests.append(opened)
+        else:
+            problems += opened
+    if problems:
+        raise PolicyError(problems)
+    return Report(tuple(result for test in tests for result in _results(policy, test)))
+
+
+def _results(policy: Policy, test: Document) -> list[Result]:
+    assert isinstance(test.spec, PolicyTestSpec)
+    results = []
+    for number, case in enumerate(test.spec.cases):
+        line = test.raw.line_of(("spec", "cases", number))
+        decision = decide(policy, asked(policy, case.identity, case.call, case.request))
+        diff = _diff(case.expect, decision)
+        results.append(Result(test.name, case.name, f"{test.raw.file}:{line}", diff))
+    return results
+
+
+def _diff(expected: Expected, decision: Decision) -> tuple[str, ...]:
+    wanted: list[str] = []
+    found: list[str] = []
+    for name, actual in described(decision).items():
+        want = getattr(expected, name)
+        shown = actual.split(" (")[0] if name == "rule" and want is not None and " (" not in want else actual
+        if want is not None:
+            wanted.append(f"{name}: {want}")
+            found.append(f"{name}: {shown}")
+    if wanted == found:
+        return ()
+    # What was not asked about still helps to see why: the same on both sides.
+    rest = [f"{n}: {v}" for n, v in described(decision).items() if v and getattr(expected, n) is None]
+    return tuple(unified_diff(wanted + rest, found + rest, "expected", "decided", lineterm="", n=9))
+
+
+def described(decision: Decision) -> dict[str, str]:
+    """A decision as the fields that tests and explanations name."""
+    obligations = decision.obligations
+    return {
+        "verdict": decision.verdict.value,
+        "reason": decision.reason.value,
+        "rule": decision.rule,
+        "model": obligations.model,
+        "upstream": obligations.upstream.name.split("/", 1)[-1] if obligations.upstream else "",
+        "masking": obligations.masking.name if obligations.masking else "",
+        "observed": decision.observed,
+    }
