@@ -142,11 +142,12 @@ class AnthropicAnswer(SseAnswer):
 
     def mask_event(self, leaves: Leaves, name: str, doc: JsonObject) -> bytes:
         kind = doc.get("type")
+        kind = kind if type(kind) is str else name
         before = b""
         skip = ""
         if kind == "content_block_delta":
             skip = "delta"
-            self._delta(leaves, doc)
+            before = self._delta(leaves, doc)
         elif kind == "content_block_start":
             skip = "content_block"
             doc[skip] = self._start(leaves, doc)
@@ -157,13 +158,14 @@ class AnthropicAnswer(SseAnswer):
             if kind == "message_start":
                 self._channels = {}
         masked = leaves.known(doc, "", skip)
-        return before + sse.encode(name or (kind if type(kind) is str else ""), json_body.encode(masked))
+        return before + sse.encode(name or kind, json_body.encode(masked))
 
     def tails(self) -> bytes:
         return b"".join([self._close(index) for index in dict.fromkeys(index for index, _ in self._channels)])
 
-    def _delta(self, leaves: Leaves, doc: JsonObject) -> None:
-        """Feeds every string of a delta to its channel, in place."""
+    def _delta(self, leaves: Leaves, doc: JsonObject) -> bytes:
+        """Feeds every string of a delta to its channel, in place. A signature ends the text it signs: the result is
+        what has to come before it."""
         delta = doc.get("delta")
         if type(delta) is not dict:
             raise Uninspectable("A delta of the answer is not an object.")
@@ -179,6 +181,7 @@ class AnthropicAnswer(SseAnswer):
                 delta[key] = leaves.known(value, key)
             elif kind is dict or kind is list:
                 delta[key] = leaves.free(value)
+        return self._close(index) if delta.get("type") == "signature_delta" else b""
 
     def _start(self, leaves: Leaves, doc: JsonObject) -> JsonObject:
         """The block that starts, masked. Text it starts with goes through the channel that its deltas will use."""

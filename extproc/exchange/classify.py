@@ -49,7 +49,7 @@ def classify(method: str, path: str, headers: Mapping[str, str]) -> Route | Refu
     """The route of a request, or why there is none. `path` may have a query; `headers` have lower-case names."""
     if "upgrade" in headers or method == "CONNECT":
         # RFC 9110 15.5.22: a 426 must say which protocol would do. Codex falls back to plain requests on it.
-        return Refusal.of(Reason.UPGRADE_REFUSED, headers=(("upgrade", "HTTP/1.1, HTTP/2.0"),))
+        return Refusal.of(Reason.UPGRADE_REFUSED, headers=(("connection", "upgrade"), ("upgrade", "HTTP/1.1")))
     path = path.partition("?")[0]
     exact = _EXACT.get(path)
     if exact is not None:

@@ -128,7 +128,11 @@ class OpenAiChatAnswer(SseAnswer):
         self._last: JsonObject = {}
 
     def worth_reading(self, data: bytes) -> bool:
-        return not self.model or b'"finish_reason":null' not in data or b'"usage":{' in data
+        return (
+            not self.model
+            or data.count(b'"usage"') != data.count(b'"usage":null')
+            or data.count(b'"finish_reason"') != data.count(b'"finish_reason":null')
+        )
 
     def observe(self, doc: JsonObject) -> None:
         model = doc.get("model")
@@ -161,7 +165,7 @@ class OpenAiChatAnswer(SseAnswer):
             before += [self._end(_index(choice), choice) for choice in choices if choice.get("finish_reason")]
         if doc.get("error"):
             before.append(self.tails())
-        data = json_body.encode(leaves.known(doc, "", "choices"))
+        data = json_body.encode(leaves.known(doc, "", "choices" if type(choices) is list else ""))
         if before:
             return b"".join(before) + sse.encode(name, data)
         return sse.encode(name, data)
@@ -224,23 +228,20 @@ class OpenAiChatAnswer(SseAnswer):
 
     def _end(self, index: int, choice: JsonObject | None) -> bytes:
         """Closes a choice's channels: a chunk with their tails, or nothing. `choice` is the one that ends it."""
-        ended: JsonObject = {"index": index}
-        found = False
+        ended: list[JsonObject] = []
         for place, channel in self._choices[index].channels.items():
             tail = channel.close()
-            if not tail:
+            if not tail or (choice is not None and _put(choice, place, tail, only_after_text=True)):
                 continue
-            if choice is not None and _put(choice, place, tail, only_after_text=True):
-                continue
-            _put(ended, place, tail)
-            found = True
-        if not found:
-            return b""
-        ended.setdefault("delta", {})
-        ended["finish_reason"] = None
+            if not any(_put(other, place, tail) for other in ended):
+                ended.append({})
+                _put(ended[-1], place, tail)
         chunk = {key: self._last[key] for key in _SKELETON if key in self._last}
-        chunk["choices"] = [ended]
-        return sse.encode("", json_body.encode(chunk))
+        out = []
+        for other in ended:
+            chunk["choices"] = [{"index": index, "delta": {}, **other, "finish_reason": None}]
+            out.append(sse.encode("", json_body.encode(chunk)))
+        return b"".join(out)
 
     def _count(self, usage: JsonObject) -> None:
         own = self.usage
@@ -257,29 +258,27 @@ def _index(choice: JsonObject) -> int:
 
 
 def _put(root: JsonObject, place: _Path, tail: str, *, only_after_text: bool = False) -> bool:
-    """Appends `tail` to the string at `place`, making what is not there; with `only_after_text` nothing is made and
-    the answer is whether there was a text to append to."""
+    """Appends `tail` to the string at `place`, making what is not there, unless only what follows a text is wanted.
+    False, and nothing appended, if there is no such text or something else is in the way."""
     node: Any = root
     for step, following in pairwise(place):
         if isinstance(step, str):
+            if type(node) is not dict:
+                return False
             inner = node.get(step)
-            if inner is None:
-                if only_after_text:
-                    return False
+            if inner is None and not only_after_text:
                 inner = node[step] = {} if isinstance(following, str) else []
         else:
             inner = _item(node, step)
-            if inner is None:
-                if only_after_text:
-                    return False
+            if inner is None and not only_after_text and type(node) is list:
                 inner = {"index": step[0]} if step[1] is None else {"type": step[1]}
                 node.append(inner)
         node = inner
     key = place[-1]
-    text = node.get(key) if type(node) is dict else None
-    if only_after_text and not (type(text) is str and text):
+    text = node.get(key, "") if type(node) is dict else None
+    if type(text) is not str or (only_after_text and not text):
         return False
-    node[key] = (text or "") + tail
+    node[key] = text + tail
     return True
 
 

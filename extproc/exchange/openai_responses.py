@@ -77,7 +77,7 @@ class OpenAiResponses:
                 "output": [],
             },
         }
-        return b"".join([sse.encode(doc["type"], json_body.encode(doc)) for doc in (event, failed)])
+        return b"".join([sse.encode(str(doc["type"]), json_body.encode(doc)) for doc in (event, failed)])
 
     def answer(self, call: LlmCall, mask: TextFilter | None) -> Answer:  # noqa: ARG002  (the Protocol's signature)
         return OpenAiResponsesAnswer(mask)

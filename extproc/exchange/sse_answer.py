@@ -91,10 +91,13 @@ class SseAnswer:
             if not bare:
                 return b""
             if bare == _DONE:
-                return self.tails() + sse.encode(event.event, _DONE)
+                return self.tails() + sse.encode("", _DONE)
         doc = _object(data)
         self.observe(doc)
-        return self.mask_event(leaves, event.event, doc)
+        name = event.event
+        if name and name != doc.get("type"):
+            name = leaves.text(name)
+        return self.mask_event(leaves, name, doc)
 
     def _observe_chunk(self, reader: sse.SseReader, chunk: bytes) -> None:
         try:

@@ -1,0 +1,229 @@
+"""For every way of cutting text into deltas and bytes into chunks, a client sees each channel masked as a whole."""
+
+import importlib.util
+import json
+from contextlib import suppress
+from pathlib import Path
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from extproc.errors import BadRequest, Uninspectable
+from extproc.exchange import json_body, sse
+from extproc.exchange.classify import DIALECTS
+from extproc.exchange.json_text import JsonTextStream, mask_json_text
+
+_spec = importlib.util.spec_from_file_location(
+    "exchange_transcript_property", Path(__file__).parents[1] / "golden" / "transcript.py"
+)
+transcript = importlib.util.module_from_spec(_spec)
+_spec.loader.exec_module(transcript)
+
+SECRETS = list(transcript.SECRETS)
+FRAGMENTS = [*SECRETS, "SECRET", "-TOKEN", "S", "4111", "1" * 12, " ", "\ud83d", "\udd11", "\\u0053", "ECRET"]
+FRAGMENTS += [*'"\\{}[],:1-ex\né', "true"]
+texts = st.lists(st.sampled_from(FRAGMENTS), max_size=12).map("".join)
+json_values = st.recursive(
+    st.none() | st.booleans() | texts | st.integers() | st.sampled_from([4111111111111111, 1.5, -2e10]),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(texts, inner, max_size=3),
+    max_leaves=6,
+)
+
+
+def pieces(draw, whole):
+    """`whole` cut anywhere."""
+    cuts = sorted(draw(st.lists(st.integers(0, len(whole)), max_size=6)))
+    return [whole[start:end] for start, end in zip([0, *cuts], [*cuts, len(whole)], strict=True)]
+
+
+def event(doc):
+    """As upstreams write it: escapes where UTF-8 has no word."""
+    name = doc.get("type", "") if "choices" not in doc else ""
+    return sse.encode(name, json.dumps(doc).encode())
+
+
+def interleaved(draw, channels):
+    """Pieces of several channels in some order that keeps each channel's own: (channel, piece)."""
+    queues = {name: pieces(draw, text) for name, text in channels.items()}
+    order = draw(st.permutations([name for name, queue in queues.items() for _ in queue]))
+    return [(name, queues[name].pop(0)) for name in order]
+
+
+@st.composite
+def chat_streams(draw):
+    channels = {}
+    for choice in range(draw(st.integers(1, 2))):
+        channels[choice, "content"] = draw(texts)
+        channels[choice, "reasoning"] = draw(texts)
+        channels[choice, "tool"] = json.dumps(draw(json_values), ensure_ascii=draw(st.booleans()))
+    events = []
+    for (choice, name), piece in interleaved(draw, channels):
+        delta = {"tool_calls": [{"index": 0, "function": {"arguments": piece}}]} if name == "tool" else {name: piece}
+        events.append({"id": "c", "choices": [{"index": choice, "delta": delta, "finish_reason": None}]})
+    for choice in {choice for choice, _ in channels} if draw(st.booleans()) else ():
+        events.append({"id": "c", "choices": [{"index": choice, "delta": {}, "finish_reason": "stop"}]})
+    return b"".join(map(event, events)) + (b"data: [DONE]\n\n" if draw(st.booleans()) else b"")
+
+
+@st.composite
+def anthropic_streams(draw):
+    channels = {
+        (0, "thinking_delta", "thinking"): draw(texts),
+        (1, "text_delta", "text"): draw(texts),
+        (2, "input_json_delta", "partial_json"): json.dumps(draw(json_values), ensure_ascii=draw(st.booleans())),
+        (3, "future_delta", "future"): draw(texts),
+    }
+    events = [
+        {"type": "content_block_delta", "index": index, "delta": {"type": kind, field: piece}}
+        for (index, kind, field), piece in interleaved(draw, channels)
+    ]
+    if draw(st.booleans()):
+        events += [{"type": "content_block_stop", "index": index} for index in range(4)]
+    if draw(st.booleans()):
+        events.append({"type": "message_stop"})
+    return b"".join(map(event, events))
+
+
+@st.composite
+def responses_streams(draw):
+    channels = {
+        (0, "response.output_text"): draw(texts),
+        (1, "response.function_call_arguments"): json.dumps(draw(json_values), ensure_ascii=draw(st.booleans())),
+        (2, "response.reasoning_summary_text"): draw(texts),
+        (3, "response.future"): draw(texts),
+    }
+    member = {"response.output_text": "text", "response.function_call_arguments": "arguments"}
+    events = [
+        {"type": f"{kind}.delta", "output_index": index, "content_index": 0, "delta": piece}
+        for (index, kind), piece in interleaved(draw, channels)
+    ]
+    if draw(st.booleans()):
+        for (index, kind), text in channels.items():
+            where = {"output_index": index, "content_index": 0}
+            events.append({"type": f"{kind}.done", **where, member.get(kind, "text"): text})
+    if draw(st.booleans()):
+        events.append({"type": "response.completed", "response": {"id": "r", "output": []}})
+    for number, doc in enumerate(events):
+        doc["sequence_number"] = number
+    return b"".join(map(event, events))
+
+
+def check(name, stream, chunks):
+    out = transcript.run(DIALECTS[name].answer(None, transcript.FakeFilter()), chunks)
+    assert out == transcript.run(DIALECTS[name].answer(None, transcript.FakeFilter()), [stream])
+    transcript.same_view(name, out, stream)
+    return out
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.data())
+def test_openai_chat(data):
+    stream = data.draw(chat_streams())
+    check("openai-chat", stream, pieces(data.draw, stream))
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.data())
+def test_anthropic_messages(data):
+    stream = data.draw(anthropic_streams())
+    check("anthropic-messages", stream, pieces(data.draw, stream))
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.data())
+def test_openai_responses_whose_numbers_stay_consecutive_and_repeats_equal_their_deltas(data):
+    stream = data.draw(responses_streams())
+    out = check("openai-responses", stream, pieces(data.draw, stream))
+    docs = [doc for _, doc in transcript.events(out)]
+    assert [doc["sequence_number"] for doc in docs] == list(range(len(docs)))
+    shown = {place[4]: text for place, text in transcript.view("openai-responses", out).items()}
+    for doc in docs:
+        if doc["type"].endswith(".done"):
+            whole = doc.get("text", doc.get("arguments"))
+            assert shown.get(doc["type"].removesuffix(".done") + ".delta", "") == whole
+
+
+@settings(max_examples=400, deadline=None)
+@given(texts, st.data())
+def test_any_text_is_masked_alike_for_every_cut_of_a_json_channel(text, data):
+    stream = JsonTextStream(transcript.FakeFilter())
+    out = "".join([stream.feed(piece) for piece in pieces(data.draw, text)]) + stream.flush()
+    assert out == mask_json_text(transcript.FakeFilter(), text)
+    out.encode("utf-8")
+
+
+@settings(max_examples=200, deadline=None)
+@given(json_values, st.booleans())
+def test_json_stays_json_and_is_masked_by_value(value, escape):
+    text = json.dumps(value, ensure_ascii=escape)
+    read = json.loads(transcript.whole_characters(text))
+    assert json.loads(mask_json_text(transcript.FakeFilter(), text)) == transcript.mask_value(read)
+
+
+LINES = [b"data: x", b"\r", b"\n", b"\r\n", b":c", b"event: e", b"\xef\xbb\xbf", b"\xff", b"id"]
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.lists(st.sampled_from(LINES)), st.data())
+def test_sse_framing_is_the_same_for_every_cut(parts, data):
+    stream = b"".join(parts)
+
+    def read(chunks):
+        reader = sse.SseReader()
+        events = [event for chunk in chunks for event in reader.feed(chunk)]
+        return [
+            (event.event, event.data)
+            for event in events + reader.finish()
+            if not event.comment and event.data is not None
+        ]
+
+    assert read(pieces(data.draw, stream)) == read([stream])
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.binary(max_size=80) | texts.map(lambda text: text.encode("utf-8", "surrogatepass")))
+def test_hostile_bytes_raise_nothing_but_our_own_errors(body):
+    for decode, error in ((json_body.decode, BadRequest), (json_body.decode_any, Uninspectable)):
+        with suppress(error):
+            json_body.encode(decode(body))
+    for dialect in DIALECTS.values():
+        answer = dialect.answer(None, transcript.FakeFilter())
+        with suppress(Uninspectable):
+            answer.feed(b"data: " + body)
+            answer.feed(b"\n\n" + body)
+        answer.finish()
+        assert dialect.answer(None, None).feed(body) == body
+
+
+KEYS = ["type", "choices", "delta", "index", "content", "message", "usage", "response", "item", "part", "error", "tool",
+        "content_block", "output_index", "tool_calls", "function", "name", "finish_reason", "model", "input", "tools",
+        "messages", "tool_changes", "mcp_servers", "arguments", "x"]  # fmt: skip
+KINDS = ["", "response.x.delta", "response.x.done", "response.output_item.added", "content_block_start",
+         "content_block_delta", "message_start", "error"]  # fmt: skip
+anything = st.recursive(
+    st.none() | st.booleans() | st.integers() | texts,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(KEYS), inner, max_size=5),
+    max_leaves=12,
+)
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.sampled_from(sorted(DIALECTS)), anything, st.sampled_from(KINDS))
+def test_documents_of_any_shape_raise_nothing_but_our_own_errors(name, doc, kind):
+    body = json.dumps(doc).encode()
+    for mask in (None, transcript.FakeFilter()):
+        try:
+            DIALECTS[name].answer(None, mask).document(body)
+        except Uninspectable:
+            assert mask
+        if isinstance(doc, dict):
+            body = json.dumps({**doc, "type": kind} if kind else doc).encode()
+        answer = DIALECTS[name].answer(None, mask)
+        try:
+            answer.feed(b"data: " + body + b"\n\ndata: " + body + b"\n\n")
+        except Uninspectable:
+            assert mask
+        answer.finish()
+    if isinstance(doc, dict):
+        with suppress(BadRequest):
+            DIALECTS[name].read("chat", doc)
