@@ -10,10 +10,12 @@ def rules() -> tuple[Rule, ...]:
         Rule(
             "jwt",
             "JSON web tokens, signed or encrypted: header and payload decide, the rest is swallowed",
-            "\\bey[JI][A-Za-z0-9_-]{8,512}\\.[A-Za-z0-9_-]{4}",
+            # A header with certificates (x5c) is longer than can wait: as long a run as this is taken without its dot.
+            "\\bey[JI][A-Za-z0-9_-]{8,511}\\.[A-Za-z0-9_-]{4}|\\bey[JI][A-Za-z0-9_-]{512}",
             tail="[A-Za-z0-9_.-]",
             positives=(
                 "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.c2lnbmF0dXJl",
+                "eyJ4NWMiOlsi" + "TUlJ" * 500 + "Il19.eyJzdWIiOiIxIn0.c2ln",
                 "Bearer eyJhbGciOiJub25lIn0.eyJzdWIiOiIxIn0.",
                 "eyJ0eXAiOiJKV1QiLA0KICJhbGciOiJIUzI1NiJ9.eyJpc3MiOiJqb2UifQ.dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk",
             ),

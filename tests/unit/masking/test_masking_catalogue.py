@@ -63,6 +63,7 @@ def test_innocent_text_passes_unchanged(innocent):
         ("4111 1111 1111 1111 123", "[masked:card] 123"),
         ("1234 4111 1111 1111 1111", "1234 [masked:card]"),
         ("00041111111111111119999", "000[masked:card]"),
+        ("t=eyJ4NWMiOlsi" + "TUlJ" * 500 + "Il19.eyJzdWIiOiIxIn0.c2ln;", "t=[masked:jwt];"),
         ("mail:<a@b.com>.", "mail:<[masked:email]>."),
         ("sk-ant-api03-abcdefghijklmnopqrstuvwxyz!", "[masked:anthropic-key]!"),
         ("-----BEGIN PRIVATE KEY-----\nMIIE\n-----END PRIVATE KEY-----\nend", "[masked:private-key]\nend"),
@@ -79,4 +80,4 @@ def test_exactly_the_secret_is_replaced(given, expected):
 
 
 def test_all_shipped_rules_hold_back_no_more_than_a_stated_bound():
-    assert SHIPPED.longest == 520  # the longest header of a JWT; docs/masking.md says what waits
+    assert SHIPPED.longest == 519  # the longest header of a JWT; docs/masking.md says what waits
