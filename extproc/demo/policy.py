@@ -1,5 +1,6 @@
 """The demo's policy, written as the files a user would write, to be read, copied and changed."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,7 +17,7 @@ class DemoPorts:
     idp: int = 10003
 
 
-# provider to (dialects, url, environment variable, extra lines of the credential, model name prefix)
+# provider to (dialects, url, environment variable, extra lines of the credential, prefix of its models' names)
 REAL = {
     "openai": ("[openai-chat, openai-responses]", "https://api.openai.com", "OPENAI_API_KEY", "", "gpt-"),
     "anthropic": (
@@ -122,42 +123,44 @@ _MODELS = {
 }
 
 
-def documents(ports: DemoPorts, provider: str = "") -> dict[str, str]:
-    """File name to YAML. With `provider` "openai" or "anthropic" that family of models is served by the real host,
-    with the key from its usual environment variable; the rest stays with the demo LLM. KeyError for another name."""
-    providers = _PROVIDER.format(
+def documents(ports: DemoPorts, providers: Sequence[str] = ()) -> dict[str, str]:
+    """File name to YAML. Each of `providers` ("openai", "anthropic") serves its own family of models from the real
+    host, with the key from its usual environment variable; the rest stays with the demo LLM. KeyError for others."""
+    served = _PROVIDER.format(
         name="demo",
         dialects="[openai-chat, openai-responses, anthropic-messages]",
         url=f"http://127.0.0.1:{ports.llm}",
         source=f"{{value: {llm.KEY}}}",
         extra="\n    header: authorization\n    format: Bearer {}",
     )
-    prefix = ""
-    if provider:
-        dialects, url, variable, extra, prefix = REAL[provider]
-        providers += _PROVIDER.format(
+    real: dict[str, str] = {}  # family of models to the provider that serves it
+    for provider in providers:
+        dialects, url, variable, extra, family = REAL[provider]
+        real[family] = provider
+        served += _PROVIDER.format(
             name=provider, dialects=dialects, url=url, source=f"{{env: {variable}}}", extra=extra
         )
     models = ""
     for name, (at_demo, at_real) in _MODELS.items():
-        real = bool(prefix) and name.startswith(prefix)
-        where, model = (provider, at_real) if real else ("demo", at_demo)
-        target = f"{{provider: {where}}}" if model == name else f"{{provider: {where}, model: {model}}}"
+        provider = next((real[family] for family in real if name.startswith(family)), "")
+        model = at_real if provider else at_demo
+        target = f"{{provider: {provider or 'demo'}" + ("}" if model == name else f", model: {model}}}")
         models += _MODEL.format(name=name, target=target)
     return {
         "identity.yaml": _IDENTITY.format(idp=ports.idp, audience=AUDIENCE),
-        "models.yaml": "# Who serves models, and the names clients ask for.\n" + providers + models,
+        "models.yaml": "# Who serves models, and the names clients ask for.\n" + served + models,
         "mcp.yaml": _MCP.format(mcp=ports.mcp, key=mcp.KEY),
         "agents.yaml": _AGENTS,
         "masking.yaml": _MASKING,
     }
 
 
-def write_policy(folder: Path, ports: DemoPorts, provider: str = "") -> list[Path]:
-    """Writes the documents into `folder` (made when missing, 0700) and returns their paths."""
+def write(folder: Path, *, llm_port: int, mcp_port: int, idp_port: int, providers: Sequence[str] = ()) -> list[Path]:
+    """Writes the documents into `folder` (made when missing, 0700) over those of an earlier start; other files in it
+    stay. Returns their paths."""
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     written = []
-    for name, text in documents(ports, provider).items():
+    for name, text in documents(DemoPorts(llm_port, mcp_port, idp_port), providers).items():
         path = folder / name
         path.write_text(text, encoding="utf-8")
         written.append(path)
