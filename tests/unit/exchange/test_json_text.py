@@ -28,6 +28,7 @@ TEXTS = [
     pytest.param('{a: "\\u0053ECRET-TOKEN"}', '{a: "[masked]"}', id="strings after the first error"),
     pytest.param('{"a": truSECRET-TOKEN}', '{"a": tru[masked]}', id="a broken literal"),
     pytest.param("[" + "1" * 600 + ",4111111111111111]", "[" + "1" * 600 + ",[card]]", id="a number too long to hold"),
+    pytest.param('x "a" 4111111111111111', 'x "a" [card]', id="structure is not trusted again after a string"),
     pytest.param("", "", id="nothing"),
     pytest.param(" \n ", " \n ", id="blanks"),
 ]
