@@ -4,6 +4,8 @@ Each reason has an HTTP status and one sentence a person can act on. The sentenc
 a more exact one. Nothing here quotes what the client or the upstream sent.
 """
 
+# ruff: noqa: S105  (names of reasons about tokens, not tokens)
+
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -100,7 +102,9 @@ REASONS: dict[Reason, Explained] = {
     Reason.METHOD_NOT_ALLOWED: Explained(403, "Policy does not let you use this MCP method on this server."),
     Reason.CONDITION_FALSE: Explained(403, "A policy covers you, but its condition does not hold for this call."),
     Reason.CONDITION_ERROR: Explained(403, "A policy's condition could not be evaluated. Tell your platform team."),
-    Reason.CREDENTIAL_UNAVAILABLE: Explained(503, "The gateway has no credential for the upstream. Tell its operators."),
+    Reason.CREDENTIAL_UNAVAILABLE: Explained(
+        503, "The gateway has no credential for the upstream. Tell its operators."
+    ),
     Reason.ROUTE_UNKNOWN: Explained(404, "Nothing is served at this path."),
     Reason.HTTP_METHOD: Explained(405, "This path does not take this HTTP method."),
     Reason.UPGRADE_REFUSED: Explained(426, "Protocol upgrades are not served here. Use plain HTTPS requests."),
@@ -110,7 +114,9 @@ REASONS: dict[Reason, Explained] = {
     Reason.BODY_TOO_LARGE: Explained(413, "The body is larger than this gateway accepts."),
     Reason.BODY_TOO_DEEP: Explained(400, "The body is nested too deeply."),
     Reason.CONTENT_TYPE: Explained(415, "Send the body as application/json."),
-    Reason.CONTENT_ENCODING: Explained(415, "This content encoding is not accepted. Send the body uncompressed, or gzip."),
+    Reason.CONTENT_ENCODING: Explained(
+        415, "This content encoding is not accepted. Send the body uncompressed, or gzip."
+    ),
     Reason.BATCH_REFUSED: Explained(400, "JSON-RPC batches are not accepted. Send one message per request."),
     Reason.HEADER_MISMATCH: Explained(400, "An Mcp-* header does not say what the body says."),
     Reason.ANSWER_UNREADABLE: Explained(502, "The upstream's answer could not be inspected, so it was not passed on."),
@@ -136,8 +142,9 @@ class Refusal:
     headers: tuple[tuple[str, str], ...] = ()
 
     @classmethod
-    def of(cls, reason: Reason, id: str = "", message: str = "", status: int = 0,
-           headers: tuple[tuple[str, str], ...] = ()) -> "Refusal":
+    def of(
+        cls, reason: Reason, id: str = "", message: str = "", status: int = 0, headers: tuple[tuple[str, str], ...] = ()
+    ) -> "Refusal":
         """A refusal with the reason's own status and sentence, unless a more exact one is given."""
         explained = REASONS[reason]
         return cls(reason, status or explained.status, message or explained.message, id, headers)
