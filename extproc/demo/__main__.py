@@ -5,7 +5,7 @@ import asyncio
 import sys
 from pathlib import Path
 
-from extproc.demo.policy import DemoPorts, write
+from extproc.demo.policy import DemoPorts, write_policy
 from extproc.demo.serve import serve
 from extproc.errors import StartupError
 
@@ -21,7 +21,7 @@ def main() -> int:
     given = parser.parse_args()
     ports = DemoPorts(given.llm_port, given.mcp_port, given.idp_port)
     if given.write_policy:
-        write(given.write_policy, llm_port=ports.llm, mcp_port=ports.mcp, idp_port=ports.idp)
+        write_policy(given.write_policy, ports)
     try:
         asyncio.run(serve(ports))
     except StartupError as error:

@@ -155,12 +155,13 @@ def documents(ports: DemoPorts, providers: Sequence[str] = ()) -> dict[str, str]
     }
 
 
-def write(folder: Path, *, llm_port: int, mcp_port: int, idp_port: int, providers: Sequence[str] = ()) -> list[Path]:
+def write_policy(folder: Path, ports: DemoPorts, providers: Sequence[str] | str = ()) -> list[Path]:
     """Writes the documents into `folder` (made when missing, 0700) over those of an earlier start; other files in it
-    stay. Returns their paths."""
+    stay. `providers` is one name or several. Returns the paths written."""
+    names = providers.split() if isinstance(providers, str) else providers
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     written = []
-    for name, text in documents(DemoPorts(llm_port, mcp_port, idp_port), providers).items():
+    for name, text in documents(ports, names).items():
         path = folder / name
         path.write_text(text, encoding="utf-8")
         written.append(path)

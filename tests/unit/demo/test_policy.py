@@ -2,13 +2,13 @@
 
 import pytest
 
-from extproc.demo.policy import write
+from extproc.demo.policy import DemoPorts, write_policy
 from extproc.policy.load import load
 
 
 @pytest.fixture
 def policy(tmp_path):
-    write(tmp_path, llm_port=1, mcp_port=2, idp_port=3)
+    write_policy(tmp_path, DemoPorts(llm=1, mcp=2, idp=3))
     return load(tmp_path)
 
 
@@ -45,7 +45,7 @@ def test_answers_are_masked_for_everyone(policy):
 
 @pytest.mark.parametrize(("provider", "family"), [("openai", "gpt-"), ("anthropic", "claude-")])
 def test_a_real_provider_takes_its_own_models_only(tmp_path, provider, family):
-    write(tmp_path, llm_port=1, mcp_port=2, idp_port=3, providers=(provider,))
+    write_policy(tmp_path, DemoPorts(), provider)
     models = load(tmp_path).models
     served = {name for name, model in models.items() if model.targets[0].provider.name.endswith(provider)}
     assert served == {name for name in models if name.startswith(family)}
@@ -53,3 +53,13 @@ def test_a_real_provider_takes_its_own_models_only(tmp_path, provider, family):
     assert (upstream.tls, upstream.port) == (True, 443)
     assert upstream.credential.env == f"{provider.upper()}_API_KEY"
     assert upstream.credential.value == ""
+
+
+def test_several_real_providers_at_once(tmp_path):
+    write_policy(tmp_path, DemoPorts(), ("openai", "anthropic"))
+    served = {name: model.targets[0].provider.name for name, model in load(tmp_path).models.items()}
+    assert {name: provider.rpartition("/")[2] for name, provider in served.items()} == {
+        "gpt-4": "openai",
+        "gpt-4o-mini": "openai",
+        "claude-sonnet": "anthropic",
+    }
