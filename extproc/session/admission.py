@@ -18,10 +18,10 @@ def arrive(event: RequestHeaders, policy: Policy, limits: Limits) -> Arrived | R
     method = headers.get(":method", "")
     path, _, query = headers.get(":path", "").partition("?")
     server = _server_by_host(policy, headers)
-    route = Route("mcp", "mcp", "", server.name) if server is not None else classify.classify(method, path, headers)
+    route = Route("mcp", server=server.name) if server is not None else classify.classify(method, path, headers)
     if isinstance(route, Refusal):
-        return Refused(route, classify.voice(path, headers))
-    voice: Voice = McpVoice() if route.plane == "mcp" else classify.dialect(route.dialect)
+        return Refused(route, classify.refusal_dialect(path, headers))
+    voice: Voice = McpVoice() if route.plane == "mcp" else classify.DIALECTS[route.dialect]
     if route.plane == "mcp":
         refusal = _upgrade(headers)
         if refusal is not None:

@@ -96,9 +96,7 @@ class _Base:
             # An empty answer to a chunk says nothing: Envoy waits for the next one.
             return [ResponseChunk(body, end)] if body or end else []
         last = len(body) - 1
-        return [
-            ResponseChunk(body[at : at + _CHUNK], end and at + _CHUNK > last) for at in range(0, len(body), _CHUNK)
-        ]
+        return [ResponseChunk(body[at : at + _CHUNK], end and at + _CHUNK > last) for at in range(0, len(body), _CHUNK)]
 
 
 class Bodiless(_Base):

@@ -58,9 +58,7 @@ def _name(part: str) -> str:
     return unquote_plus(part.partition("=")[0]).lower()
 
 
-def pairs(
-    upstream: Upstream, path: str, credential: tuple[str, str] | None, length: int | None
-) -> Pairs:
+def pairs(upstream: Upstream, path: str, credential: tuple[str, str] | None, length: int | None) -> Pairs:
     """The headers to set. `length` is the body's, None for a request without one."""
     out = [
         (ROUTING_HEADER, upstream.cluster),

@@ -14,10 +14,12 @@ from extproc.session.ports import Credentials
 from extproc.session.stages import Admitted, Judged, Limits, Local, Refused, facts
 
 
-def judge(admitted: Admitted, body: bytes, policy: Policy, credentials: Credentials, limits: Limits) -> Judged | Refused:
+def judge(
+    admitted: Admitted, body: bytes, policy: Policy, credentials: Credentials, limits: Limits
+) -> Judged | Refused:
     """The body phase of a POST."""
     arrived = admitted.arrived
-    dialect = classify.dialect(arrived.route.dialect)
+    dialect = classify.DIALECTS[arrived.route.dialect]
     try:
         plain = decode_request(body, arrived.headers.get("content-encoding", ""), limits.request)
         call = dialect.read(arrived.route.operation, json_body.decode(plain))
@@ -56,7 +58,7 @@ def judge(admitted: Admitted, body: bytes, policy: Policy, credentials: Credenti
 def models(admitted: Admitted, policy: Policy) -> Local | Refused:
     """GET /v1/models and /v1/models/{id}: what this caller may use, answered here."""
     arrived = admitted.arrived
-    dialect = classify.dialect(arrived.route.dialect)
+    dialect = classify.DIALECTS[arrived.route.dialect]
     names = visible_models(policy, admitted.identity)
     wanted = arrived.path.removeprefix("/v1/models").strip("/")
     call = LlmCall(dialect.name, arrived.route.operation, wanted)

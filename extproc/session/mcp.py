@@ -18,9 +18,9 @@ from extproc.session.voice import McpVoice
 _VOICE = McpVoice()
 
 
-def judge(admitted: Admitted, body: bytes | None, policy: Policy, credentials: Credentials, limits: Limits) -> (
-    Judged | Refused
-):
+def judge(
+    admitted: Admitted, body: bytes | None, policy: Policy, credentials: Credentials, limits: Limits
+) -> Judged | Refused:
     """A POST's body, or None for a GET or DELETE that has none."""
     arrived = admitted.arrived
     server = arrived.server

@@ -19,9 +19,9 @@ class KeysNeeded:
 class Authenticator(Protocol):
     """Token to identity. Synchronous: a token seen before is a dictionary look-up."""
 
-    def authenticate(self, token: str, policy: Policy, wall: float, *, final: bool = False) -> (
-        Identity | Refusal | KeysNeeded
-    ):
+    def authenticate(
+        self, token: str, policy: Policy, wall: float, *, final: bool = False
+    ) -> Identity | Refusal | KeysNeeded:
         """`wall` is Unix time in seconds. With `final` the answer is never KeysNeeded."""
         ...
 

@@ -62,7 +62,7 @@ class State(Enum):
     OVER = "over"
 
 
-_CLIENT = classify.dialect("openai-chat")  # the voice for what is nobody's: most SDKs read it
+_CLIENT = classify.DIALECTS["openai-chat"]  # the voice for what is nobody's: most SDKs read it
 _MAX_ATTEMPTS = 1  # a key fetch is awaited once; the second look is final
 
 
@@ -145,7 +145,7 @@ class Session:
         policy = self._policy
         if policy is None:
             path = event.headers.get(":path", "").partition("?")[0]
-            return self._refuse(Refusal.of(Reason.NOT_READY), classify.voice(path, event.headers), mono)
+            return self._refuse(Refusal.of(Reason.NOT_READY), classify.refusal_dialect(path, event.headers), mono)
         arrived = arrive(event, policy, self._limits)
         if isinstance(arrived, Refused):
             return self._refused(arrived, mono)
@@ -157,9 +157,7 @@ class Session:
         self._token = found
         return self._authenticate(policy, arrived, wall, mono, final=False)
 
-    def _authenticate(
-        self, policy: Policy, arrived: Arrived, wall: float, mono: float, *, final: bool
-    ) -> list[Action]:
+    def _authenticate(self, policy: Policy, arrived: Arrived, wall: float, mono: float, *, final: bool) -> list[Action]:
         who = self._auth.authenticate(self._token, policy, wall, final=final)
         if isinstance(who, KeysNeeded):
             self._state = State.KEYS
@@ -293,7 +291,10 @@ class Session:
         self._times["end"] = mono
         headers = refusal.headers
         if refusal.status == 401 and not any(name == "www-authenticate" for name, _ in headers):
-            headers = (*headers, ("www-authenticate", f'Bearer error="invalid_token", error_description="{refusal.reason}"'))
+            headers = (
+                *headers,
+                ("www-authenticate", f'Bearer error="invalid_token", error_description="{refusal.reason}"'),
+            )
         named = Refusal(refusal.reason, refusal.status, refusal.message, self.id, headers)
         self._refusal = named
         if began:

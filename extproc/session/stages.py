@@ -1,7 +1,7 @@
 """What is known of an exchange after each phase. Each phase gets the last one's frozen value and makes the next.
 
-    Arrived --(identity)--> Admitted --(body, policy)--> Judged --> answered
-         \\________________________\\______________________\\___--> Refused
+Arrived --(identity)--> Admitted --(body, policy)--> Judged --> answered
+     \\________________________\\______________________\\___--> Refused
 """
 
 from collections.abc import Callable, Mapping
