@@ -195,11 +195,10 @@ class Worker:
                 "problems": [str(problem) for problem in status.problems[:20]],
             },
             "credentials": [
-                {"name": c.name, "available": c.available, "problem": c.problem} for c in self.credentials.status()
+                {"name": c.name, "available": c.ready, "problem": c.problem} for c in self.credentials.status()
             ],
             "keys": [
-                {"provider": k.provider, "keys": k.keys, "problem": k.problem}
-                for k in self.keys.status(self._issuers())
+                {"issuer": k.issuer, "keys": k.keys, "problem": k.problem} for k in self.keys.status(self._issuers())
             ],
             "audit_lost": self.audit.dropped + self.audit.failed,
         }

@@ -83,7 +83,7 @@ class Gateway:
         self._folder = Path(tempfile.mkdtemp(prefix="gatereeve-"))
         self._holder = PolicyHolder()
         self._envoy: Envoy | None = None
-        self._envoy_live: bool | None = None
+        self._envoy_live: bool | None = None if settings.port is None else False  # not ready before Envoy listens
         self._extra: list[Child] = []
         self._workers: Workers | None = None
 
@@ -151,7 +151,7 @@ class Gateway:
                 for task in (*tasks, keeping):
                     task.cancel()
         except* StartupError as errors:
-            raise errors.exceptions[0] from None
+            raise _first(errors) from None
         finally:
             admin.stop()
         return 0
@@ -249,6 +249,14 @@ class Gateway:
         # Also when it failed: each worker then tells the same story in its metrics and readiness detail.
         if self._workers is not None and outcome != "unchanged":
             self._workers.reload()
+
+
+def _first(errors: BaseExceptionGroup[StartupError]) -> BaseException:
+    """The first error itself: task groups inside task groups wrap it once each."""
+    error: BaseException = errors
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error
 
 
 def _load(folder: Path) -> Policy:
