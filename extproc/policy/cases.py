@@ -170,10 +170,12 @@ def _recorded(record: Mapping[str, Any]) -> dict[str, Any]:
 
     plane = record.get("plane") or ("mcp" if record.get("server") else "llm")
     identity = some("subject", "groups", "tenant", "email", "issuer", "provider")
-    call = some("server", "method", "name") if plane == "mcp" else some("dialect", "operation", "model", "stream")
+    call = (
+        some("server", "method", "name") if plane == "mcp" else some("dialect", "operation", "model", "stream", "tools")
+    )
     if plane == "mcp":
         call.setdefault("method", "")
-    return {"identity": identity, "call": {plane: call}}
+    return {"identity": identity, "call": {plane: call}, "request": some("path", "source")}
 
 
 def _tuples(value: Any) -> Any:

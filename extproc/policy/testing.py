@@ -38,7 +38,9 @@ class Expected(Declared):
 
     verdict: Literal["allow", "deny", "hold"] = Field(description="The verdict.")
     reason: Text | None = Field(default=None, description="The reason, for example model-not-allowed.")
-    rule: Text | None = Field(default=None, description="The document that decides, for example AgentPolicy/interns.")
+    rule: str | None = Field(
+        default=None, description='The document that decides, as AgentPolicy/interns; "" for none.'
+    )
     model: Text | None = Field(default=None, description="The model's name as the upstream sees it.")
     upstream: Text | None = Field(default=None, description="Name of the LLMProvider or MCPServer it goes to.")
     masking: str | None = Field(default=None, description='Name of the masking; "" for none; several joined by +.')
