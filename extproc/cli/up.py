@@ -18,9 +18,9 @@ from extproc.supervisor.gateway import Gateway, GatewaySettings
 @click.command()
 @click.option("--policy", type=click.Path(path_type=Path, exists=True, file_okay=False), help="The policy folder.")
 @click.option("--demo", is_flag=True, help="Bring an identity provider, an LLM, an MCP server and a policy to try.")
-@click.option("--provider", type=click.Choice(["openai", "anthropic"]), multiple=True,
+@click.option("--provider", type=click.Choice(["openai", "anthropic"]),
               help="With --demo: send this provider's models to the real one, with OPENAI_API_KEY or "
-                   "ANTHROPIC_API_KEY from the environment. Repeatable.")  # fmt: skip
+                   "ANTHROPIC_API_KEY from the environment.")  # fmt: skip
 @click.option("--address", default="127.0.0.1", show_default=True, help="Where the gateway listens.")
 @click.option("--port", type=click.IntRange(1, 65535), default=10000, show_default=True, envvar="PORT",
               help="The gateway's port.")  # fmt: skip
@@ -31,7 +31,7 @@ from extproc.supervisor.gateway import Gateway, GatewaySettings
 @click.option("--envoy", default="", metavar="PATH", help="The Envoy binary.  [default: the envoy extra's, then PATH]")
 @click.option("--envoy-threads", type=click.IntRange(1, 64), default=2, show_default=True, help="Envoy's workers.")
 @options.processor
-def up(policy: Path | None, demo: bool, provider: tuple[str, ...], address: str, port: int, state: Path,
+def up(policy: Path | None, demo: bool, provider: str | None, address: str, port: int, state: Path,
        demo_port: int, envoy: str, envoy_threads: int, workers: int, admin_port: int, admin_address: str,
        audit: tuple[str, ...], audit_max_bytes: int, audit_backups: int, drain: float, max_request: int,
        max_answer: int, log_format: str, log_level: str) -> None:  # fmt: skip
@@ -48,8 +48,8 @@ def up(policy: Path | None, demo: bool, provider: tuple[str, ...], address: str,
     logs.configure(format="text" if log_format == "text" else "json", level="warning" if demo else log_level)
     demo_process = None
     if demo:
-        _check_keys(provider)
-        demo_process = DemoProcess(state, demo_port, provider)
+        _check_key(provider)
+        demo_process = DemoProcess(state, demo_port, provider or "")
         policy = demo_process.policy
         audit = options.sinks(audit, "stdout:text")
         audit = (*audit, f"file:{state / 'audit.w{index}.jsonl'}") if audit == ("stdout:text",) else audit
@@ -69,8 +69,7 @@ def up(policy: Path | None, demo: bool, provider: tuple[str, ...], address: str,
     sys.exit(runner()(gateway.run()))
 
 
-def _check_keys(providers: tuple[str, ...]) -> None:
-    for name in providers:
-        variable = f"{name.upper()}_API_KEY"
-        if not os.environ.get(variable):
-            raise StartupError(f"--provider {name} needs {variable} in the environment")
+def _check_key(provider: str | None) -> None:
+    variable = f"{provider.upper()}_API_KEY" if provider else ""
+    if variable and not os.environ.get(variable):
+        raise StartupError(f"--provider {provider} needs {variable} in the environment")

@@ -4,7 +4,7 @@ import asyncio
 import sys
 from pathlib import Path
 
-from extproc.demo import policy as demo_policy
+from extproc.demo.policy import DemoPorts, write_policy
 from extproc.errors import StartupError
 from extproc.supervisor import ports
 from extproc.supervisor.child import Child, python_environment
@@ -15,18 +15,16 @@ _REMEDY = "DEMO_PORT=10081 make run, or --demo-port 10081"
 class DemoProcess:
     """`port` is the LLM's; the MCP server has the next one and the identity provider the one after."""
 
-    def __init__(self, state: Path, port: int, providers: tuple[str, ...]) -> None:
+    def __init__(self, state: Path, port: int, provider: str) -> None:
         self.policy = state / "demo-policy"
         self.llm, self.mcp, self.idp = port, port + 1, port + 2
-        self._providers = providers
+        self._provider = provider
 
     async def start(self) -> list[Child]:
         """Write the policy, start the servers and wait until they listen. Raises `StartupError`."""
         for port in (self.llm, self.mcp, self.idp):
             ports.check("127.0.0.1", port, _REMEDY)
-        demo_policy.write(
-            self.policy, llm_port=self.llm, mcp_port=self.mcp, idp_port=self.idp, providers=self._providers
-        )
+        write_policy(self.policy, DemoPorts(self.llm, self.mcp, self.idp), self._provider)
         command = [sys.executable, "-m", "extproc.demo"]
         for name, port in (("llm", self.llm), ("mcp", self.mcp), ("idp", self.idp)):
             command += [f"--{name}-port", str(port)]

@@ -63,7 +63,12 @@ class Step:
         return self.event(event)
 
     def event(self, event: Event) -> list[bytes]:
-        return self._carry(self._session.on(event, time(), monotonic()))
+        replies = self._carry(self._session.on(event, time(), monotonic()))
+        failure = self._session.failure
+        if failure is not None:  # refused already; whoever runs this must hear of it
+            self._session.failure = None
+            self._host.failed(failure)
+        return replies
 
     def resume(self, result: Any) -> list[bytes]:
         self.effect = None
