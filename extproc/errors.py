@@ -34,11 +34,13 @@ class BadRequest(GatereeveError):
 
 
 class Uninspectable(GatereeveError):
-    """An upstream answer that cannot be read and so may not pass. `message` never quotes the answer."""
+    """An upstream answer that cannot be read and so may not pass. `message` is a sentence that never quotes the answer;
+    `reason` is a member value of `exchange.refusal.Reason`."""
 
-    def __init__(self, message: str) -> None:
+    def __init__(self, message: str, reason: str = "answer-unreadable") -> None:
         super().__init__(message)
         self.message = message
+        self.reason = reason
 
 
 @dataclass(frozen=True, slots=True, order=True)

@@ -23,6 +23,8 @@ def decode_request(body: bytes, coding: str, limit: int) -> bytes:
     """The plain body, at most `limit` bytes. Raises `BadRequest`."""
     coding = coding.strip().lower()
     if coding in _IDENTITY:
+        if len(body) > limit:
+            raise _refused(Reason.BODY_TOO_LARGE)
         return body
     if coding not in _READABLE:
         raise _refused(Reason.CONTENT_ENCODING)
@@ -43,21 +45,39 @@ def _refused(reason: Reason) -> BadRequest:
 
 
 class Decoder:
-    """An answer's coding, undone chunk by chunk. Output of one answer is bounded by `limit` bytes."""
+    """An answer's coding, undone chunk by chunk. Output of one answer is bounded by `limit` bytes.
 
-    __slots__ = ("_left", "_reader")
+    `feed` any number of times, then `finish` once. Both raise `Uninspectable`.
+    """
+
+    __slots__ = ("_begun", "_left", "_reader")
 
     def __init__(self, coding: str, limit: int) -> None:
         self._reader = zlib.decompressobj(_READABLE[coding.strip().lower()])
         self._left = limit
+        self._begun = False
 
     def feed(self, chunk: bytes) -> bytes:
-        """Raises `Uninspectable` on a broken or over-long stream."""
+        """What `chunk` unpacks to. Broken, over-long and continued streams raise."""
+        if self._left < 0:  # for zlib a bound of nothing means no bound
+            raise _too_long()
+        self._begun = self._begun or bool(chunk)
         try:
             plain = self._reader.decompress(chunk, self._left + 1)
         except zlib.error:
-            raise Uninspectable("the answer is not what its Content-Encoding says") from None
+            raise Uninspectable("It is not what its Content-Encoding says.") from None
         self._left -= len(plain)
         if self._left < 0:
-            raise Uninspectable("the answer unpacks to more than this gateway inspects")
+            raise _too_long()
+        if self._reader.unused_data:  # a second member: some clients would read it, some would not
+            raise Uninspectable("It has bytes after the end of its compressed part.")
         return plain
+
+    def finish(self) -> None:
+        """The end of the answer: a stream that is cut off there is not what its Content-Encoding says."""
+        if self._begun and not self._reader.eof:
+            raise Uninspectable("Its compressed part is cut off.")
+
+
+def _too_long() -> Uninspectable:
+    return Uninspectable("The upstream's answer unpacks to more than this gateway inspects.", Reason.ANSWER_TOO_LARGE)
