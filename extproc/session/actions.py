@@ -1,11 +1,11 @@
 """What a session asks for. Replies go to Envoy in order; the others are carried out by the driver.
 
 Each Envoy message is answered by exactly one reply, except response bodies, where Envoy's full-duplex mode lets one
-message have no answer yet, or many.
+message have no answer yet, or many. Bodies and header values (prompts, credentials) are in no `repr`.
 """
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from extproc.exchange.refusal import Rendered
@@ -17,7 +17,7 @@ Pairs = tuple[tuple[str, str], ...]
 class RequestHeadersReply:
     """Go on. `set` overwrites headers, `remove` drops them."""
 
-    set: Pairs = ()
+    set: Pairs = field(default=(), repr=False)
     remove: tuple[str, ...] = ()
 
 
@@ -25,8 +25,8 @@ class RequestHeadersReply:
 class RequestBodyReply:
     """Go on with this body (None: as it came), and with the headers changed: Envoy holds them until now."""
 
-    body: bytes | None = None
-    set: Pairs = ()
+    body: bytes | None = field(default=None, repr=False)
+    set: Pairs = field(default=(), repr=False)
     remove: tuple[str, ...] = ()
 
 
@@ -45,13 +45,15 @@ class ResponseHeadersReply:
 class ResponseChunk:
     """Bytes for the client. The last one of an exchange has `end_of_stream`, unless trailers follow."""
 
-    body: bytes
+    body: bytes = field(repr=False)
     end_of_stream: bool
 
 
 @dataclass(frozen=True, slots=True)
 class ResponseTrailersReply:
-    pass
+    """Go on, without the trailers in `remove`."""
+
+    remove: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
