@@ -1,4 +1,11 @@
-"""The headers phase: what is this request, in whose dialect is it refused, and can its body be judged at all?"""
+"""The headers phase: what is this request, in whose dialect is it refused, and can its body be judged at all?
+
+A caller who is not known yet learns only what is public: which paths exist, and with which methods. What a body may be
+(`unreadable`), which servers exist and who may use them is told after the token was verified; and so every such
+refusal is recorded with the caller's name.
+"""
+
+from collections.abc import Mapping
 
 from extproc.exchange import classify
 from extproc.exchange.classify import Route
@@ -10,71 +17,57 @@ from extproc.session.stages import Arrived, Limits, Refused
 from extproc.session.voice import McpVoice, Voice
 
 _MCP_METHODS = ("POST", "GET", "DELETE")
+_AGENT = 64  # characters kept of a user agent
 
 
-def arrive(event: RequestHeaders, policy: Policy, limits: Limits) -> Arrived | Refused:
+def arrive(event: RequestHeaders, policy: Policy) -> Arrived | Refused:
     """The request understood from its headers, or refused. Identity is not looked at yet."""
     headers = event.headers
     method = headers.get(":method", "")
     path, _, query = headers.get(":path", "").partition("?")
     server = _server_by_host(policy, headers)
-    route = Route("mcp", server=server.name) if server is not None else classify.classify(method, path, headers)
+    route = _at_host(server, method, path, headers) if server is not None else classify.classify(method, path, headers)
     if isinstance(route, Refusal):
-        return Refused(route, classify.refusal_dialect(path, headers))
+        return Refused(route, McpVoice() if server is not None else early_voice(path, headers))
     voice: Voice = McpVoice() if route.plane == "mcp" else classify.DIALECTS[route.dialect]
-    if route.plane == "mcp":
-        refusal = _upgrade(headers)
-        if refusal is not None:
-            return Refused(refusal, voice)
-        if method not in _MCP_METHODS:
-            return Refused(Refusal.of(Reason.HTTP_METHOD, headers=(("allow", ", ".join(_MCP_METHODS)),)), voice)
-        server = server or policy.servers.get(route.server)
-    arrived = Arrived(
+    return Arrived(
         method,
         path,
         query,
         event.attributes.get("source.address", ""),
-        headers,
+        _agent(headers.get("user-agent", "")),
         route,
         voice,
-        server,
+        server or policy.servers.get(route.server),
         not event.end_of_stream,
     )
-    refusal = _unreadable(arrived, limits)
-    return Refused(refusal, voice) if refusal is not None else arrived
 
 
-def _server_by_host(policy: Policy, headers: dict[str, str]) -> McpServer | None:
-    if not policy.hosts:
-        return None
-    host = headers.get(":authority", "").lower()
-    return policy.hosts.get(host) or policy.hosts.get(host.rpartition(":")[0])
+def early_voice(path: str, headers: Mapping[str, str]) -> Voice:
+    """The voice for a request that has no route (or no policy to find one by)."""
+    return McpVoice() if path.startswith("/mcp/") else classify.refusal_dialect(path, headers)
 
 
-def _upgrade(headers: dict[str, str]) -> Refusal | None:
-    """Envoy waits for ever for the body of an upgrade; Codex tries a WebSocket first and falls back at once on 426."""
-    return Refusal.of(Reason.UPGRADE_REFUSED) if "upgrade" in headers else None
-
-
-def _unreadable(arrived: Arrived, limits: Limits) -> Refusal | None:
-    """Why the body could not be judged, before it is even sent."""
-    headers = arrived.headers
+def unreadable(arrived: Arrived, headers: Mapping[str, str], limits: Limits) -> Refusal | None:
+    """Why the body could not be judged, before it is even sent; None for a body that may come."""
     if not arrived.has_body:
         return Refusal.of(Reason.BODY_MISSING) if arrived.method == "POST" else None
     if arrived.method != "POST":
         return Refusal.of(Reason.BODY_SHAPE, message="This request takes no body.")
     length = headers.get("content-length", "")
-    if length.isdigit() and int(length) > limits.request:
+    # Python reads no number of more than 4,300 digits, and none of these is one we accept.
+    if length.isdecimal() and (len(length) > 18 or int(length) > limits.request):
         return too_large(limits)
     if not readable(headers.get("content-encoding", "")):
         return Refusal.of(Reason.CONTENT_ENCODING)
     kind, _, parameters = headers.get("content-type", "").lower().partition(";")
     if kind.strip() != "application/json":
         return Refusal.of(Reason.CONTENT_TYPE)
-    charset = parameters.replace(" ", "").replace('"', "")
-    # A body that a server reads in another character set than we do is another body.
-    if "charset=" in charset and "charset=utf-8" not in charset:
-        return Refusal.of(Reason.CONTENT_TYPE, message="Send the body as application/json in UTF-8.")
+    for parameter in parameters.split(";"):
+        name, _, value = parameter.partition("=")
+        # A body that a server reads in another character set than we do is another body.
+        if name.strip() == "charset" and value.strip().strip('"') not in ("utf-8", "utf8"):
+            return Refusal.of(Reason.CONTENT_TYPE, message="Send the body as application/json in UTF-8.")
     return None
 
 
@@ -83,3 +76,28 @@ def too_large(limits: Limits) -> Refusal:
         Reason.BODY_TOO_LARGE,
         message=f"The body is larger than this gateway accepts ({limits.request} bytes). Send less context.",
     )
+
+
+def _server_by_host(policy: Policy, headers: Mapping[str, str]) -> McpServer | None:
+    if not policy.hosts:
+        return None
+    host = headers.get(":authority", "").lower()
+    return policy.hosts.get(host) or policy.hosts.get(host.rpartition(":")[0])
+
+
+def _at_host(server: McpServer, method: str, path: str, headers: Mapping[str, str]) -> Route | Refusal:
+    """The route of a request to a host that is one MCP server's own: any path is its endpoint, but for those where
+    clients look for an authorization server that is not there."""
+    if "upgrade" in headers or method == "CONNECT":
+        return Refusal.of(Reason.UPGRADE_REFUSED, headers=(("connection", "upgrade"), ("upgrade", "HTTP/1.1")))
+    if path.startswith("/.well-known/"):
+        return Refusal.of(Reason.ROUTE_UNKNOWN)
+    if method not in _MCP_METHODS:
+        return Refusal.of(Reason.HTTP_METHOD, headers=(("allow", ", ".join(_MCP_METHODS)),))
+    return Route("mcp", server=server.name)
+
+
+def _agent(said: str) -> str:
+    """The first product that a user agent names ("claude-cli/2.0"); what follows is free text."""
+    product = said.partition(" ")[0][:_AGENT]
+    return product if product.isascii() and product.isprintable() else ""

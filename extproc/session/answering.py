@@ -8,13 +8,16 @@
 Envoy's full-duplex mode lets the answer to its response headers wait until the body is here; `Whole` relies on it.
 """
 
+from collections.abc import Mapping
 from typing import Protocol
 
 from extproc.errors import Uninspectable
 from extproc.exchange.encoding import Decoder, readable
 from extproc.exchange.model import Answer
+from extproc.exchange.refusal import Reason
 from extproc.session.actions import (
     Action,
+    Pairs,
     ResponseChunk,
     ResponseHeadersReply,
     ResponseTrailersReply,
@@ -24,6 +27,17 @@ from extproc.session.stages import Judged, Limits
 
 # One gRPC message to Envoy carries at most this much of an answer, so that neither side buffers it twice in one piece.
 _CHUNK = 1 << 20
+_SSE = "text/event-stream"
+
+# Whoever stands upstream must not speak in our name, set state for our origin, send the client to another server, or
+# ask it for a credential: the client's token is for this gateway alone.
+_DROPPED = frozenset({"set-cookie", "alt-svc", "www-authenticate", "proxy-authenticate", "clear-site-data"})
+_OWN_PREFIX, _OWN_ID = "x-gatereeve-", "x-gatereeve-id"
+# What headers say of bytes that are not the ones the client gets.
+_OF_THE_BODY = frozenset(
+    {"content-encoding", "content-md5", "content-digest", "repr-digest", "digest", "etag", "accept-ranges"}
+)
+_UTF8 = frozenset({"", "utf-8", "utf8", "us-ascii", "ascii", "iso-8859-1", "latin-1", "windows-1252"})
 
 
 class Mode(Protocol):
@@ -38,47 +52,80 @@ class Mode(Protocol):
 
     def chunk(self, body: bytes, end: bool) -> list[Action]: ...
 
-    def trailers(self) -> list[Action]: ...
+    def trailers(self, names: tuple[str, ...]) -> list[Action]: ...
+
+
+def status_of(headers: Mapping[str, str]) -> int:
+    """The status, 0 if there is none that is a number."""
+    text = headers.get(":status", "")
+    return int(text) if len(text) == 3 and text.isascii() and text.isdecimal() else 0
 
 
 def choose(judged: Judged, event: ResponseHeaders, limits: Limits, id: str) -> Mode:
-    """The mode for an upstream's answer. Raises `Uninspectable` for one that must be read and cannot be."""
+    """The mode for an upstream's answer. Raises `Uninspectable` for one that may not pass as it is."""
     headers = event.headers
-    own = (("x-gatereeve-id", id),)
-    # Whoever stands upstream must not speak in our name.
-    remove = tuple(name for name in headers if name.startswith("x-gatereeve-") and name != "x-gatereeve-id")
+    status = status_of(headers)
+    if 300 <= status < 400 and "location" in headers:
+        # SDKs follow it with the client's token in hand, to wherever it says.
+        raise Uninspectable(
+            "The upstream answered with a redirect, which would lead around this gateway. Its final address belongs "
+            "into the policy.",
+            Reason.UPSTREAM_FAILED,
+        )
+    own = ((_OWN_ID, id),)
     if event.end_of_stream:
-        return Bodiless(own, remove)
-    kind = headers.get("content-type", "").partition(";")[0].strip().lower()
+        return Bodiless(own, _removed(headers, changed=False))
+    said = headers.get("content-type", "").lower()
+    kind = said.partition(";")[0].strip()
     coding = headers.get("content-encoding", "").strip().lower()
     coded = coding not in ("", "identity")
-    if coded and not readable(coding):
-        if judged.must_read:
-            raise Uninspectable("it is compressed in a way that cannot be read")
-        return Passing(None, own, remove, limits, ("answer-not-read",))
-    streamed = kind == "text/event-stream"
+    streamed = kind == _SSE and status < 400  # errors under an SSE type are often plain JSON: `Whole` looks
     if not judged.must_read:
-        readable_now = not coded and (streamed or _is_json(kind))
-        if not (streamed and readable_now):
-            answer = judged.read() if readable_now else None
-            return Passing(answer, own, remove, limits, () if readable_now else ("answer-not-read",))
+        same = _removed(headers, changed=False)
+        if coded or not (streamed or _is_json(kind)):
+            return Passing(None, own, same, limits, () if status >= 400 else ("answer-not-read",))
+        if streamed:
+            return Streaming(judged.read(), None, own, same, masked=False)
+        return Passing(judged.read(), own, same, limits, ())
+    _must_be_readable(status, kind, said, coding)
     decoder = Decoder(coding, limits.answer) if coded else None
-    drop = (*remove, "content-length", "content-encoding")
+    drop = ("content-length", *_removed(headers, changed=True))
     if streamed:
-        return Streaming(judged.read(), decoder, own, drop)
-    if not _is_json(kind) and kind[:5] != "text/" and kind:
-        raise Uninspectable("its content type is none that can be read")
-    return Whole(judged, _is_json(kind), decoder, own, drop, limits)
+        return Streaming(judged.read(), decoder, own, drop, masked=True)
+    return Whole(judged, kind, status, decoder, own, drop, limits)
+
+
+def _must_be_readable(status: int, kind: str, said: str, coding: str) -> None:
+    if not readable(coding):
+        raise Uninspectable("It is compressed in a way that cannot be read.")
+    if status == 206:
+        raise Uninspectable("It is a part of an answer.")
+    if kind and not _is_json(kind) and not kind.startswith("text/"):
+        raise Uninspectable("Its content type is none that can be read.")
+    for parameter in said.split(";")[1:]:
+        name, _, value = parameter.partition("=")
+        if name.strip() == "charset" and value.strip().strip('"') not in _UTF8:
+            raise Uninspectable("Its character set is none that can be read.")
 
 
 def _is_json(kind: str) -> bool:
     return kind == "application/json" or kind.endswith("+json")
 
 
+def _removed(headers: Mapping[str, str], *, changed: bool) -> tuple[str, ...]:
+    return tuple(
+        name
+        for name in headers
+        if name in _DROPPED
+        or (changed and name in _OF_THE_BODY)
+        or (name.startswith(_OWN_PREFIX) and name != _OWN_ID)  # that one is overwritten
+    )
+
+
 class _Base:
     __slots__ = ("_remove", "_set", "answer", "began", "notes", "sent")
 
-    def __init__(self, own: tuple[tuple[str, str], ...], remove: tuple[str, ...]) -> None:
+    def __init__(self, own: Pairs, remove: tuple[str, ...]) -> None:
         self._set = own
         self._remove = remove
         self.answer: Answer | None = None
@@ -100,15 +147,15 @@ class _Base:
 
 
 class Bodiless(_Base):
-    """An answer of headers only (204, 304, answers to HEAD)."""
+    """An answer of headers only (204, 304, answers to HEAD), or one of Envoy's own that passes as it is."""
 
     __slots__ = ()
 
     def chunk(self, body: bytes, end: bool) -> list[Action]:
         return self._out(body, end)
 
-    def trailers(self) -> list[Action]:
-        return [ResponseTrailersReply()]
+    def trailers(self, names: tuple[str, ...]) -> list[Action]:
+        return [ResponseTrailersReply(_foreign(names))]
 
 
 class Passing(_Base):
@@ -117,36 +164,31 @@ class Passing(_Base):
     __slots__ = ("_copy", "_left")
 
     def __init__(
-        self,
-        answer: Answer | None,
-        own: tuple[tuple[str, str], ...],
-        remove: tuple[str, ...],
-        limits: Limits,
-        notes: tuple[str, ...],
+        self, answer: Answer | None, own: Pairs, remove: tuple[str, ...], limits: Limits, notes: tuple[str, ...]
     ) -> None:
         super().__init__(own, remove)
         self.answer = answer
         self.notes = notes
         self._copy: list[bytes] = []
-        self._left = limits.answer if answer is not None else 0
+        self._left = limits.answer if answer is not None else -1
 
     def chunk(self, body: bytes, end: bool) -> list[Action]:
-        if self._left > 0:
+        if self._left >= 0:
             self._left -= len(body)
             self._copy.append(body)
+            if self._left < 0:  # too large to count: what was kept of it is let go at once
+                self._copy.clear()
+                self.notes = ("answer-not-read",)
         if end:
             self._count()
         return self._out(body, end)
 
-    def trailers(self) -> list[Action]:
+    def trailers(self, names: tuple[str, ...]) -> list[Action]:
         self._count()
-        return [ResponseTrailersReply()]
+        return [ResponseTrailersReply(_foreign(names))]
 
     def _count(self) -> None:
         if self.answer is None or not self._copy:
-            return
-        if self._left < 0:
-            self.notes = ("answer-not-read",)
             return
         try:
             self.answer.document(b"".join(self._copy))
@@ -158,14 +200,15 @@ class Passing(_Base):
 class Streaming(_Base):
     """Server-sent events, masked as they pass."""
 
-    __slots__ = ("_decoder", "_done", "_reader")
+    __slots__ = ("_decoder", "_done", "_masked", "_reader")
 
     def __init__(
-        self, answer: Answer, decoder: Decoder | None, own: tuple[tuple[str, str], ...], remove: tuple[str, ...]
+        self, answer: Answer, decoder: Decoder | None, own: Pairs, remove: tuple[str, ...], *, masked: bool
     ) -> None:
         super().__init__(own, remove)
         self.answer = self._reader = answer
         self._decoder = decoder
+        self._masked = masked
         self._done = False
 
     def chunk(self, body: bytes, end: bool) -> list[Action]:
@@ -175,35 +218,40 @@ class Streaming(_Base):
             body = self._decoder.feed(body)
         out = self._reader.feed(body) if body else b""
         if end:
-            # Envoy has been seen to send the end twice: the tail must leave once.
-            self._done = True
-            out += self._reader.finish()
+            out += self._finish()
         return self._out(out, end)
 
-    def trailers(self) -> list[Action]:
-        if self._done:
-            return [ResponseTrailersReply()]
+    def trailers(self, names: tuple[str, ...]) -> list[Action]:
+        tail = b"" if self._done else self._finish()
+        return [*self._out(tail, False), ResponseTrailersReply(names if self._masked else _foreign(names))]
+
+    def _finish(self) -> bytes:
+        # Envoy has been seen to send the end twice: the tail must leave once.
         self._done = True
-        return [*self._out(self._reader.finish(), False), ResponseTrailersReply()]
+        if self._decoder is not None:
+            self._decoder.finish()
+        return self._reader.finish()
 
 
 class Whole(_Base):
     """An answer that is read in one piece before any of it leaves."""
 
-    __slots__ = ("_decoder", "_held", "_json", "_judged", "_left", "_limit")
+    __slots__ = ("_decoder", "_held", "_judged", "_kind", "_left", "_limit", "_status")
 
     def __init__(
         self,
         judged: Judged,
-        is_json: bool,
+        kind: str,
+        status: int,
         decoder: Decoder | None,
-        own: tuple[tuple[str, str], ...],
+        own: Pairs,
         remove: tuple[str, ...],
         limits: Limits,
     ) -> None:
         super().__init__(own, remove)
         self._judged = judged
-        self._json = is_json
+        self._kind = kind
+        self._status = status
         self._decoder = decoder
         self._held: list[bytes] = []
         self._limit = self._left = limits.answer
@@ -218,32 +266,50 @@ class Whole(_Base):
             body = self._decoder.feed(body)
         self._left -= len(body)
         if self._left < 0:
-            raise Uninspectable(f"it is larger than the {self._limit} bytes that are inspected in one piece")
-        self._held.append(body)
+            self._held.clear()
+            message = f"The upstream's answer is larger than the {self._limit} bytes that are inspected in one piece."
+            raise Uninspectable(message, Reason.ANSWER_TOO_LARGE)
+        if body:
+            self._held.append(body)
         return self._release(True) if end else []
 
-    def trailers(self) -> list[Action]:
-        if self.began:
-            return [ResponseTrailersReply()]
-        return [*self._release(False), ResponseTrailersReply()]
+    def trailers(self, names: tuple[str, ...]) -> list[Action]:
+        # Nobody has looked into the trailers, and no API we govern has any.
+        released = [] if self.began else self._release(False)
+        return [*released, ResponseTrailersReply(names)]
 
     def _release(self, end: bool) -> list[Action]:
+        if self._decoder is not None:
+            self._decoder.finish()
         held = self._held[0] if len(self._held) == 1 else b"".join(self._held)
         self._held.clear()
         body = self._read(held)
         self.began = True
-        length = (("content-length", str(len(body))),) if end else ()
-        remove = tuple(name for name in self._remove if name != "content-length") if end else self._remove
-        return [ResponseHeadersReply(self._set + length, remove), *self._out(body, end)]
+        if not end:
+            return [ResponseHeadersReply(self._set, self._remove), *self._out(body, False)]
+        remove = tuple(name for name in self._remove if name != "content-length")
+        own = (*self._set, ("content-length", str(len(body))))
+        return [ResponseHeadersReply(own, remove), *self._out(body, True)]
 
     def _read(self, body: bytes) -> bytes:
-        if self._json:
+        """The body, inspected as what it is: what merely says that it is text may still be JSON."""
+        if _is_json(self._kind) or body.lstrip()[:1] in (b"{", b"["):
             self.answer = self._judged.read()
             return self.answer.document(body)
+        if self._kind == _SSE:
+            self.answer = self._judged.read()
+            return self.answer.feed(body) + self.answer.finish()
+        if body and self._judged.strict and self._status < 400:
+            raise Uninspectable("It is neither JSON nor an event stream.")
         mask = self._judged.mask
         if mask is None or not body:
             return body
         try:
             return mask.text(body.decode()).encode()
         except UnicodeDecodeError:
-            raise Uninspectable("it is not UTF-8 text") from None
+            raise Uninspectable("It is not UTF-8 text.") from None
+
+
+def _foreign(names: tuple[str, ...]) -> tuple[str, ...]:
+    """The trailers that only we may set."""
+    return tuple(name for name in names if name.startswith(_OWN_PREFIX))

@@ -1,5 +1,7 @@
 """The LLM plane: a decoded call, the policy's decision, and the request the provider gets."""
 
+from dataclasses import replace
+
 from extproc.errors import BadRequest
 from extproc.exchange import classify, json_body
 from extproc.exchange.encoding import decode_request
@@ -11,21 +13,22 @@ from extproc.policy.runtime import Policy
 from extproc.session import forwarding
 from extproc.session.actions import RequestBodyReply
 from extproc.session.ports import Credentials
-from extproc.session.stages import Admitted, Judged, Limits, Local, Refused, facts
+from extproc.session.stages import Admitted, Forward, Judged, Limits, Local, Refused, facts
 
 
 def judge(
     admitted: Admitted, body: bytes, policy: Policy, credentials: Credentials, limits: Limits
-) -> Judged | Refused:
+) -> Forward | Refused:
     """The body phase of a POST."""
     arrived = admitted.arrived
     dialect = classify.DIALECTS[arrived.route.dialect]
     try:
-        plain = decode_request(body, arrived.headers.get("content-encoding", ""), limits.request)
-        call = dialect.read(arrived.route.operation, json_body.decode(plain))
+        plain = decode_request(body, admitted.headers.get("content-encoding", ""), limits.request)
+        full = dialect.read(arrived.route.operation, json_body.decode(plain))
     except BadRequest as error:
         return Refused(Refusal.of(Reason(error.reason), message=error.message, status=error.status), dialect)
-    decision = decide_llm(policy, admitted.identity, call, facts(arrived))
+    decision = decide_llm(policy, admitted.identity, full, facts(admitted))
+    call = replace(full, doc={})  # a prompt of megabytes is not held while its answer streams
     if not decision.allowed:
         return Refused(Refusal.of(decision.reason, message=decision.message), dialect, call, decision)
     upstream = decision.obligations.upstream
@@ -35,39 +38,41 @@ def judge(
         credential = credentials.header(upstream.credential)
         if credential is None:
             return Refused(Refusal.of(Reason.CREDENTIAL_UNAVAILABLE), dialect, call, decision)
-    sent = dialect.write(call, decision.obligations.model)
+    sent = dialect.write(full, decision.obligations.model)
     path = upstream.path + arrived.path + forwarding.query(arrived.query)
     masking = decision.obligations.masking
     mask = masking.start() if masking is not None else None
-    return Judged(
+    judged = Judged(
         call,
         decision,
         dialect,
-        RequestBodyReply(
-            sent,
-            forwarding.pairs(upstream, path, credential, len(sent)),
-            forwarding.stripped(arrived.headers, credential[0] if credential else ""),
-        ),
         lambda: dialect.answer(call, mask),
         mask,
         must_read=mask is not None,
+        strict=True,
         sent=len(sent),
     )
+    reply = RequestBodyReply(
+        sent,
+        forwarding.pairs(upstream, path, credential, len(sent)),
+        forwarding.stripped(admitted.headers, credential[0] if credential else ""),
+    )
+    return Forward(judged, reply)
 
 
 def models(admitted: Admitted, policy: Policy) -> Local | Refused:
     """GET /v1/models and /v1/models/{id}: what this caller may use, answered here."""
-    arrived = admitted.arrived
-    dialect = classify.DIALECTS[arrived.route.dialect]
+    route = admitted.arrived.route
+    dialect = classify.DIALECTS[route.dialect]
     names = visible_models(policy, admitted.identity)
-    wanted = arrived.path.removeprefix("/v1/models").strip("/")
-    call = LlmCall(dialect.name, arrived.route.operation, wanted)
+    call = LlmCall(dialect.name, route.operation, route.model)
     if not names:
         decision = Decision(Verdict.DENY, Reason.NO_POLICY)
         return Refused(Refusal.of(Reason.NO_POLICY), dialect, call, decision)
-    if arrived.route.operation == "get_model" and wanted not in names:
+    if route.operation == "get_model" and route.model not in names:
         decision = Decision(Verdict.DENY, Reason.MODEL_UNKNOWN)
         return Refused(Refusal.of(Reason.MODEL_UNKNOWN), dialect, call, decision)
-    body = dialect.model(wanted) if arrived.route.operation == "get_model" else dialect.models(names)
-    rendered = Rendered(200, (("content-type", "application/json"),), body)
+    body = dialect.model(route.model) if route.operation == "get_model" else dialect.models(names)
+    # What one caller may use is nobody else's to read from a cache on the way.
+    rendered = Rendered(200, (("content-type", "application/json"), ("cache-control", "no-store")), body)
     return Local(rendered, call, Decision(Verdict.ALLOW, Reason.ALLOWED))

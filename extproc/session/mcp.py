@@ -1,5 +1,7 @@
 """The MCP plane: one JSON-RPC message, the policy's decision, and the request the server gets."""
 
+from dataclasses import replace
+
 from extproc.errors import BadRequest
 from extproc.exchange import mcp
 from extproc.exchange.encoding import decode_request
@@ -11,7 +13,7 @@ from extproc.policy.runtime import McpServer, Policy
 from extproc.session import forwarding
 from extproc.session.actions import RequestBodyReply, RequestHeadersReply
 from extproc.session.ports import Credentials
-from extproc.session.stages import Admitted, Judged, Limits, Refused, facts
+from extproc.session.stages import Admitted, Forward, Judged, Limits, Refused, facts
 from extproc.session.voice import McpVoice
 
 # MCP reports an oversized or badly coded body before there is any message to answer.
@@ -20,7 +22,7 @@ _VOICE = McpVoice()
 
 def judge(
     admitted: Admitted, body: bytes | None, policy: Policy, credentials: Credentials, limits: Limits
-) -> Judged | Refused:
+) -> Forward | Refused:
     """A POST's body, or None for a GET or DELETE that has none."""
     arrived = admitted.arrived
     server = arrived.server
@@ -28,10 +30,10 @@ def judge(
         return Refused(Refusal.of(Reason.SERVER_UNKNOWN), _VOICE, McpCall(arrived.route.server, "", ""))
     try:
         if body is None:
-            call = mcp.open_stream(server.name, arrived.method, arrived.headers)
+            call = mcp.open_stream(server.name, arrived.method, admitted.headers)
         else:
-            plain = decode_request(body, arrived.headers.get("content-encoding", ""), limits.request)
-            call = mcp.read(server.name, plain, arrived.headers)
+            plain = decode_request(body, admitted.headers.get("content-encoding", ""), limits.request)
+            call = mcp.read(server.name, plain, admitted.headers)
     except BadMessage as error:
         refusal = Refusal.of(Reason(error.reason), message=error.message, status=error.status)
         return Refused(refusal, McpVoice(None, error.id, error.code))
@@ -41,11 +43,11 @@ def judge(
 
 
 def _decide(
-    admitted: Admitted, server: McpServer, call: McpCall, has_body: bool, policy: Policy, credentials: Credentials
-) -> Judged | Refused:
-    arrived = admitted.arrived
+    admitted: Admitted, server: McpServer, full: McpCall, has_body: bool, policy: Policy, credentials: Credentials
+) -> Forward | Refused:
+    decision = decide_mcp(policy, admitted.identity, server, full, facts(admitted))
+    call = replace(full, arguments={}, doc={})  # a stream may be open for hours: it needs only what the call was
     voice = McpVoice(call)
-    decision = decide_mcp(policy, admitted.identity, server, call, facts(arrived))
     if not decision.allowed:
         return Refused(Refusal.of(decision.reason, message=decision.message), voice, call, decision)
     upstream = server.upstream
@@ -54,21 +56,18 @@ def _decide(
         credential = credentials.header(upstream.credential)
         if credential is None:
             return Refused(Refusal.of(Reason.CREDENTIAL_UNAVAILABLE), voice, call, decision)
-    path = (upstream.path or "/") + forwarding.query(arrived.query)
-    remove = forwarding.stripped(arrived.headers, credential[0] if credential else "")
+    path = (upstream.path or "/") + forwarding.query(admitted.arrived.query)
+    remove = forwarding.stripped(admitted.headers, credential[0] if credential else "")
     masking = decision.obligations.masking
     mask = masking.start() if masking is not None else None
     shown = visible(policy, admitted.identity, server)
-    reply: RequestBodyReply | RequestHeadersReply
-    if has_body:
-        sent = mcp.write(call)
-        reply = RequestBodyReply(sent, forwarding.pairs(upstream, path, credential, len(sent)), remove)
-    else:
-        sent = b""
-        reply = RequestHeadersReply(forwarding.pairs(upstream, path, credential, None), remove)
+    sent = mcp.write(full) if has_body else b""
+    pairs = forwarding.pairs(upstream, path, credential, len(sent) if has_body else None)
+    reply = RequestBodyReply(sent, pairs, remove) if has_body else RequestHeadersReply(pairs, remove)
 
     def read() -> Answer:
         return mcp.answer(call, mask, shown)
 
     # Any MCP answer may carry a list to be filtered (a GET stream answers other requests too): it must be readable.
-    return Judged(call, decision, voice, reply, read, mask, must_read=True, sent=len(sent))
+    strict = call.kind in ("request", "stream")
+    return Forward(Judged(call, decision, voice, read, mask, must_read=True, strict=strict, sent=len(sent)), reply)

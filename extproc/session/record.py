@@ -1,74 +1,137 @@
 """The audit record of one exchange: who asked for what, what it became, what was decided and why, and what it cost.
 
-Holds no prompt, no answer, no token, no header value a client could hide one in. Keys are stable; see docs/audit.md.
+Holds no prompt, no answer, no token, no claim, and of what a client may write freely only names, cut short: the first
+product of its user agent, model and tool names, a URI without user and query. Keys are stable; see docs/audit.md.
 """
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from extproc.exchange.model import LlmCall, McpCall
+from extproc.exchange.model import LlmCall, McpCall, Usage
 from extproc.exchange.refusal import Reason, Refusal
 from extproc.identity.model import Identity
 from extproc.policy.decision import Decision
-from extproc.session.stages import Arrived
+from extproc.session.answering import Mode
+from extproc.session.stages import Arrived, Judged
 
 _MAX = 256  # characters kept of anything a client could make long
+_MAX_TOOLS = 64
+_NOT_APPLIED = frozenset({"answer-not-read", "binary-not-inspected"})
+_PHASES = (
+    ("keys", "start", "keys"),
+    ("body", "identified", "body"),
+    ("upstream", "forwarded", "response"),
+    ("first_byte", "forwarded", "first_byte"),
+    ("answer", "response", "end"),
+)
 
 
-def build(
-    *,
-    id: str,
-    wall: float,
-    policy: str,
-    arrived: Arrived | None,
-    identity: Identity | None,
-    call: LlmCall | McpCall | None,
-    decision: Decision | None,
-    refusal: Refusal | None,
-    status: int,
-) -> dict[str, Any]:
-    """The part of the record that is known once the exchange is over. The session adds sizes, times and guards."""
-    entry: dict[str, Any] = {
-        "ts": datetime.fromtimestamp(wall, UTC).isoformat(timespec="milliseconds"),
-        "id": id,
-        "policy": policy,
-        "plane": arrived.route.plane if arrived else "",
-        "dialect": arrived.route.dialect if arrived else "",
-        "operation": arrived.route.operation if arrived else "",
-        "status": status,
-    }
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """What a session knows when its exchange is over. `wall` is Unix time, `times` are monotonic, all in seconds;
+    `received` is the size in bytes of request and answer as they arrived."""
+
+    id: str
+    wall: float
+    policy: str
+    status: int
+    aborted: bool
+    arrived: Arrived | None
+    identity: Identity | None
+    call: LlmCall | McpCall | None
+    decision: Decision | None
+    refusal: Refusal | None
+    judged: Judged | None
+    mode: Mode | None
+    received: tuple[int, int]
+    times: Mapping[str, float]
+
+
+def build(ended: Ended) -> dict[str, Any]:
+    """The whole record."""
+    arrived = ended.arrived
+    entry = minimal(ended)
+    entry["ts"] = datetime.fromtimestamp(ended.wall, UTC).isoformat(timespec="milliseconds")
     if arrived is not None:
+        entry["plane"] = arrived.route.plane
+        entry["dialect"] = arrived.route.dialect
+        entry["operation"] = arrived.route.operation
         entry["source"] = arrived.source
-        entry["user_agent"] = arrived.headers.get("user-agent", "")[:_MAX]
-    if identity is not None:
-        entry["subject"] = identity.subject
-        entry["provider"] = identity.provider
-        entry["issuer"] = identity.issuer
-        entry["groups"] = list(identity.groups)
-        if identity.email:
-            entry["email"] = identity.email
-        if identity.tenant:
-            entry["tenant"] = identity.tenant
+        entry["user_agent"] = arrived.agent
+    if ended.identity is not None:
+        _who(entry, ended.identity)
+    _what(entry, ended.call)
+    _became(entry, ended.decision)
+    _cost(entry, ended)
+    return entry
+
+
+def minimal(ended: Ended) -> dict[str, Any]:
+    """What can be said in any case, even if something in the exchange cannot be described."""
+    decision, refusal = ended.decision, ended.refusal
+    return {
+        "ts": "",
+        "id": ended.id,
+        "policy": ended.policy,
+        "plane": "",
+        "dialect": "",
+        "operation": "",
+        "status": ended.status,
+        "aborted": ended.aborted,
+        "verdict": _verdict(decision, refusal),
+        "reason": refusal.reason.value if refusal is not None else decision.reason.value if decision else "",
+        "rule": decision.rule if decision is not None else "",
+    }
+
+
+def _verdict(decision: Decision | None, refusal: Refusal | None) -> str:
+    """Of what happened: an allowed call whose answer we did not let pass was denied; one whose upstream failed was
+    not, because nobody said no."""
+    if refusal is not None and (refusal.reason is not Reason.UPSTREAM_FAILED or decision is None):
+        return "deny"
+    return decision.verdict.value if decision is not None else "none"
+
+
+def _who(entry: dict[str, Any], identity: Identity) -> None:
+    entry["subject"] = identity.subject
+    entry["provider"] = identity.provider
+    entry["issuer"] = identity.issuer
+    entry["groups"] = list(identity.groups)
+    if identity.email:
+        entry["email"] = identity.email
+    if identity.tenant:
+        entry["tenant"] = identity.tenant
+
+
+def _what(entry: dict[str, Any], call: LlmCall | McpCall | None) -> None:
     if isinstance(call, LlmCall):
         entry["model"] = call.model[:_MAX]
         entry["stream"] = call.stream
         if call.tools:
-            entry["tools"] = [name[:_MAX] for name in call.tools[:64]]
+            entry["tools"] = [name[:_MAX] for name in call.tools[:_MAX_TOOLS]]
+        if call.server_tools:
+            entry["server_tools"] = [name[:_MAX] for name in call.server_tools[:_MAX_TOOLS]]
     elif call is not None:
         entry["server"] = call.server[:_MAX]
         entry["method"] = call.method[:_MAX]
-        entry["name"] = call.name[:_MAX]
+        entry["name"] = _bare(call.name)[:_MAX]
         entry["version"] = call.version[:_MAX]
         entry["operation"] = call.method[:_MAX]
-    _decided(entry, decision, refusal)
-    return entry
 
 
-def _decided(entry: dict[str, Any], decision: Decision | None, refusal: Refusal | None) -> None:
-    """Verdict and reason are of what happened: a call that policy allowed and that failed later was refused."""
-    entry["verdict"] = "deny" if refusal is not None else decision.verdict.value if decision is not None else "none"
-    entry["reason"] = refusal.reason.value if refusal is not None else decision.reason.value if decision else ""
-    entry["rule"] = decision.rule if decision is not None else ""
+def _bare(name: str) -> str:
+    """A resource's URI without what may be a credential: user information, query and fragment."""
+    scheme, separator, rest = name.partition("://")
+    if not separator:
+        return name
+    rest = rest.partition("#")[0].partition("?")[0]
+    host, slash, path = rest.partition("/")
+    return f"{scheme}://{host.rpartition('@')[2]}{slash}{path}"
+
+
+def _became(entry: dict[str, Any], decision: Decision | None) -> None:
     entry["mode"] = "enforce"
     if decision is None:
         return
@@ -81,3 +144,57 @@ def _decided(entry: dict[str, Any], decision: Decision | None, refusal: Refusal 
         entry["upstream"] = done.upstream.name
     if done.model:
         entry["upstream_model"] = done.model
+
+
+def _cost(entry: dict[str, Any], ended: Ended) -> None:
+    mode, judged = ended.mode, ended.judged
+    answer = mode.answer if mode is not None else None
+    mask = judged.mask if judged is not None else None
+    notes = (*(mode.notes if mode is not None else ()), *(answer.notes if answer is not None else ()))
+    entry["obligations"] = _done(judged, mode)
+    entry["guards_not_applied"] = [note for note in notes if note in _NOT_APPLIED]
+    entry["notes"] = [note for note in notes if note not in _NOT_APPLIED]
+    entry["masked"] = dict(mask.counts) if mask is not None else {}
+    if answer is not None:
+        entry["usage"] = _usage(answer.usage)
+        entry["answer_model"] = answer.model[:_MAX]
+        entry["finish_reasons"] = [reason[:_MAX] for reason in answer.finish_reasons]
+    entry["bytes"] = {
+        "request": ended.received[0],
+        "request_upstream": judged.sent if judged is not None else 0,
+        "response_upstream": ended.received[1],
+        "response": mode.sent if mode is not None else 0,
+    }
+    entry["ms"] = _durations(ended.times)
+
+
+def _done(judged: Judged | None, mode: Mode | None) -> list[str]:
+    """The obligations that were carried out, by name."""
+    if judged is None:
+        return []
+    done = judged.decision.obligations
+    out = ["route"]
+    if done.upstream is not None and done.upstream.credential is not None:
+        out.append("credential")
+    if done.model:
+        out.append("model")
+    if done.masking is not None and mode is not None and mode.began and mode.sent:
+        out.append(f"mask {done.masking.name}")
+    return out
+
+
+def _usage(usage: Usage) -> dict[str, int]:
+    return {name: value for name in usage.__slots__ if (value := getattr(usage, name)) is not None}
+
+
+def _durations(at: Mapping[str, float]) -> dict[str, float]:
+    """Milliseconds: keys (their fetch), body (its arrival), upstream, first byte, answer, and all of it."""
+    out = {"total": _ms(at["start"], at["end"])}
+    for name, first, last in _PHASES:
+        if first in at and last in at:
+            out[name] = _ms(at[first], at[last])
+    return out
+
+
+def _ms(first: float, last: float) -> float:
+    return round((last - first) * 1000, 3)

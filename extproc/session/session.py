@@ -6,15 +6,15 @@ What may happen when is the table at the end; an event that the table does not k
 is a refusal: before the response has begun an answer of our own, after that an error event that ends the stream. The
 machine never ends an exchange by silence, and never says "go on" to what it does not understand.
 
-    NEW -> (KEYS ->) BODY -> FORWARDED -> ANSWERING -> OVER
-      \\_______\\________\\________\\___________\\__-> REFUSED
+    NEW -> (KEYS ->) BODY -> FORWARDED -> ANSWERING -> OVER -> CLOSED
+      \\_______\\________\\________\\___________\\__-> REFUSED _/
 
 Nothing here reads a clock: `wall` is Unix time, `mono` a monotonic time, both in seconds.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from enum import Enum
-from typing import Any
+from typing import Any, ClassVar
 
 from extproc.errors import Uninspectable
 from extproc.exchange import classify
@@ -22,8 +22,9 @@ from extproc.exchange.model import LlmCall, McpCall
 from extproc.exchange.refusal import REASONS, Reason, Refusal, Rendered
 from extproc.identity import token
 from extproc.identity.model import Identity
+from extproc.policy.decision import Decision
 from extproc.policy.runtime import Policy
-from extproc.session import answering, llm, mcp, record
+from extproc.session import admission, answering, llm, mcp, record
 from extproc.session.actions import (
     Action,
     Await,
@@ -32,10 +33,8 @@ from extproc.session.actions import (
     RequestTrailersReply,
     Respond,
     ResponseChunk,
-    ResponseHeadersReply,
     ResponseTrailersReply,
 )
-from extproc.session.admission import arrive, too_large
 from extproc.session.events import (
     EffectDone,
     Event,
@@ -48,8 +47,8 @@ from extproc.session.events import (
     StreamClosed,
 )
 from extproc.session.ports import Authenticator, Credentials, KeysNeeded
-from extproc.session.stages import Admitted, Arrived, Judged, Limits, Local, Refused
-from extproc.session.voice import Voice
+from extproc.session.stages import Admitted, Arrived, Forward, Judged, Limits, Local, Refused
+from extproc.session.voice import Voice, last_event, render
 
 
 class State(Enum):
@@ -60,23 +59,25 @@ class State(Enum):
     ANSWERING = "answering"
     REFUSED = "refused"
     OVER = "over"
+    CLOSED = "closed"
 
 
+_ENDED = (State.REFUSED, State.OVER, State.CLOSED)
 _CLIENT = classify.DIALECTS["openai-chat"]  # the voice for what is nobody's: most SDKs read it
-_MAX_ATTEMPTS = 1  # a key fetch is awaited once; the second look is final
+_UPSTREAM = "via_upstream"  # Envoy's word for an answer that is not its own
+_NO_HEADERS: Mapping[str, str] = {}
 
 
 class Session:
     """Feed it `on(event, wall, mono)`; carry out what it returns, in order. `id` finds the audit record."""
 
     __slots__ = (
-        "_admitted",
         "_arrived",
         "_auth",
-        "_body",
         "_call",
         "_credentials",
         "_decision",
+        "_headers",
         "_identity",
         "_judged",
         "_limits",
@@ -98,17 +99,18 @@ class Session:
         self, id: str, policy: Policy | None, authenticator: Authenticator, credentials: Credentials, limits: Limits
     ) -> None:
         self.id = id
-        self.failure: BaseException | None = None  # what went wrong in us, for the log; never shown
+        self.failure: Exception | None = None  # what went wrong in us, for the log; never shown
         self._policy = policy
         self._auth = authenticator
         self._credentials = credentials
         self._limits = limits
         self._state = State.NEW
         self._voice: Voice = _CLIENT
+        self._headers = _NO_HEADERS
         self._arrived: Arrived | None = None
         self._identity: Identity | None = None
         self._call: LlmCall | McpCall | None = None
-        self._decision: Any = None
+        self._decision: Decision | None = None
         self._judged: Judged | None = None
         self._refusal: Refusal | None = None
         self._mode: answering.Mode | None = None
@@ -118,9 +120,13 @@ class Session:
         self._times: dict[str, float] = {}
         self._wall = 0.0
 
+    @property
+    def state(self) -> State:
+        return self._state
+
     def on(self, event: Event, wall: float, mono: float) -> list[Action]:
         """The actions an event leads to. Never raises."""
-        handler = _TABLE.get((self._state, type(event)))
+        handler = self._table.get((self._state, type(event)))
         if handler is None:
             return self.fail(mono)
         try:
@@ -133,7 +139,7 @@ class Session:
 
     def fail(self, mono: float) -> list[Action]:
         """Refuse for a reason of ours: an event out of order, an unknown message, a bug."""
-        if self._state in (State.REFUSED, State.OVER):
+        if self._state in _ENDED:
             return []
         return self._refuse(Refusal.of(Reason.INTERNAL_ERROR), self._voice, mono)
 
@@ -145,8 +151,8 @@ class Session:
         policy = self._policy
         if policy is None:
             path = event.headers.get(":path", "").partition("?")[0]
-            return self._refuse(Refusal.of(Reason.NOT_READY), classify.refusal_dialect(path, event.headers), mono)
-        arrived = arrive(event, policy, self._limits)
+            return self._refuse(Refusal.of(Reason.NOT_READY), admission.early_voice(path, event.headers), mono)
+        arrived = admission.arrive(event, policy)
         if isinstance(arrived, Refused):
             return self._refused(arrived, mono)
         self._arrived = arrived
@@ -155,11 +161,14 @@ class Session:
         if isinstance(found, Refusal):
             return self._refuse(found, arrived.voice, mono)
         self._token = found
+        self._headers = event.headers
         return self._authenticate(policy, arrived, wall, mono, final=False)
 
     def _authenticate(self, policy: Policy, arrived: Arrived, wall: float, mono: float, *, final: bool) -> list[Action]:
         who = self._auth.authenticate(self._token, policy, wall, final=final)
         if isinstance(who, KeysNeeded):
+            if final:  # waiting a second time could go on for ever
+                return self._refuse(Refusal.of(Reason.KEYS_UNAVAILABLE), arrived.voice, mono)
             self._state = State.KEYS
             return [Await(who.fetch)]
         self._token = ""
@@ -167,10 +176,13 @@ class Session:
             return self._refuse(who, arrived.voice, mono)
         self._identity = who
         self._times["identified"] = mono
-        admitted = self._admitted = Admitted(arrived, who)
+        refusal = admission.unreadable(arrived, self._headers, self._limits)
+        if refusal is not None:
+            return self._refuse(refusal, arrived.voice, mono)
         if arrived.has_body:
             self._state = State.BODY
             return [RequestHeadersReply()]
+        admitted = Admitted(arrived, who, self._headers)
         if arrived.route.plane == "mcp":
             return self._decided(mcp.judge(admitted, None, policy, self._credentials, self._limits), mono)
         return self._answer_here(llm.models(admitted, policy), mono)
@@ -186,19 +198,22 @@ class Session:
             return self.fail(mono)  # BUFFERED means one piece: anything else would be judged in part
         self._received[0] = len(event.body)
         self._times["body"] = mono
-        policy = self._policy
+        policy, arrived, who = self._policy, self._arrived, self._identity
         assert policy is not None
-        admitted: Admitted = self._admitted
-        plane = mcp if admitted.arrived.route.plane == "mcp" else llm
+        assert arrived is not None
+        assert who is not None
+        plane = mcp if arrived.route.plane == "mcp" else llm
+        admitted = Admitted(arrived, who, self._headers)
         return self._decided(plane.judge(admitted, event.body, policy, self._credentials, self._limits), mono)
 
-    def _decided(self, outcome: Judged | Refused, mono: float) -> list[Action]:
+    def _decided(self, outcome: Forward | Refused, mono: float) -> list[Action]:
         if isinstance(outcome, Refused):
             return self._refused(outcome, mono)
-        self._judged = outcome
-        self._call = outcome.call
-        self._decision = outcome.decision
-        self._voice = outcome.voice
+        judged = self._judged = outcome.judged
+        self._call = judged.call
+        self._decision = judged.decision
+        self._voice = judged.voice
+        self._headers = _NO_HEADERS
         self._state = State.FORWARDED
         self._times["forwarded"] = mono
         return [outcome.reply]
@@ -208,38 +223,54 @@ class Session:
             return self._refused(outcome, mono)
         self._call = outcome.call
         self._decision = outcome.decision
-        self._state = State.OVER
         self._status = outcome.rendered.status
-        self._times["end"] = mono
-        rendered = outcome.rendered
-        own = (*rendered.headers, ("x-gatereeve-id", self.id))
-        return [Respond(Rendered(rendered.status, own, rendered.body), "gatereeve")]
+        self._over(mono)
+        return [Respond(self._signed(outcome.rendered), "gatereeve")]
 
     # -- the answer ----------------------------------------------------------------------------------------------------
 
     def _early_response(self, event: ResponseHeaders, wall: float, mono: float) -> list[Action]:
         """Envoy answered by itself while we waited for the body: too large, too slow, or cut off."""
-        status = event.headers.get(":status", "")
-        if status == "413":
-            return self._refuse(too_large(self._limits), self._voice, mono)
-        if status == "408":
-            refusal = Refusal.of(Reason.BODY_MISSING, message="The request's body did not arrive in time.", status=408)
-            return self._refuse(refusal, self._voice, mono)
-        return self.fail(mono)
+        if event.attributes.get("response.code_details", _UPSTREAM) == _UPSTREAM:
+            return self.fail(mono)  # an answer to a request that nobody allowed
+        status = answering.status_of(event.headers)
+        if status == 413:
+            return self._refuse(admission.too_large(self._limits), self._voice, mono)
+        message = "The request's body did not arrive whole."
+        if status == 408:
+            message = "The request's body did not arrive in time."
+        refusal = Refusal.of(Reason.BODY_MISSING, message=message, status=status if 400 <= status < 500 else 0)
+        return self._refuse(refusal, self._voice, mono)
 
     def _response_headers(self, event: ResponseHeaders, wall: float, mono: float) -> list[Action]:
         self._times["response"] = mono
-        details = event.attributes.get("response.code_details", "via_upstream")
-        if details != "via_upstream":  # no upstream said this: Envoy could not reach one
+        details = event.attributes.get("response.code_details", _UPSTREAM)
+        if details != _UPSTREAM:  # no upstream said this: Envoy could not reach one
             return self._refuse(_upstream_failed(event.headers, details), self._voice, mono)
-        self._status = int(event.headers.get(":status", "0"))
+        self._status = answering.status_of(event.headers)
         judged = self._judged
         assert judged is not None
-        self._mode = answering.choose(judged, event, self._limits, self.id)
-        self._state = State.OVER if event.end_of_stream else State.ANSWERING
+        return self._begin(answering.choose(judged, event, self._limits, self.id), event, mono)
+
+    def _foreign_headers(self, event: ResponseHeaders, wall: float, mono: float) -> list[Action]:
+        """An answer to a request we never saw. Envoy's own (it refused a malformed request by itself) passes; an
+        upstream's would be one that nobody judged."""
+        self._wall = wall
+        self._times["start"] = mono
+        details = event.attributes.get("response.code_details", _UPSTREAM)
+        if details == _UPSTREAM:
+            return self.fail(mono)
+        status = self._status = answering.status_of(event.headers)
+        self._refusal = Refusal.of(_FOREIGN.get(status, Reason.ROUTE_UNKNOWN), self.id, status=status)
+        return self._begin(answering.Bodiless((), ()), event, mono)
+
+    def _begin(self, mode: answering.Mode, event: ResponseHeaders, mono: float) -> list[Action]:
+        self._mode = mode
+        self._state = State.ANSWERING
+        actions = mode.begin()
         if event.end_of_stream:
-            self._times["end"] = mono
-        return self._mode.begin()
+            self._over(mono)
+        return actions
 
     def _response_body(self, event: ResponseBody, wall: float, mono: float) -> list[Action]:
         mode = self._mode
@@ -249,185 +280,138 @@ class Session:
         self._received[1] += len(event.body)
         actions = mode.chunk(event.body, event.end_of_stream)
         if event.end_of_stream:
-            self._state = State.OVER
-            self._times["end"] = mono
+            self._over(mono)
         return actions
 
     def _response_trailers(self, event: ResponseTrailers, wall: float, mono: float) -> list[Action]:
-        assert self._mode is not None
-        actions = self._mode.trailers()
-        self._state = State.OVER
-        self._times["end"] = mono
+        mode = self._mode
+        assert mode is not None
+        names = tuple(event.headers)
+        try:
+            actions = mode.trailers(names)
+        except Uninspectable as error:
+            actions = self._unreadable(error, mono)
+            if mode.began:  # Envoy waits for an answer to the trailers, and they end the stream
+                last = b"".join(action.body for action in actions if isinstance(action, ResponseChunk))
+                return [ResponseChunk(last, False), ResponseTrailersReply(names)]
+            return actions
+        self._over(mono)
         return actions
 
     def _unreadable(self, error: Uninspectable, mono: float) -> list[Action]:
-        message = f"The upstream's answer could not be inspected, so it was not passed on: {error.message}."
-        return self._refuse(Refusal.of(Reason.ANSWER_UNREADABLE, message=message), self._voice, mono)
-
-    def _foreign_headers(self, event: ResponseHeaders, wall: float, mono: float) -> list[Action]:
-        """An answer to a request we never saw: Envoy's own (a malformed request), since nothing was routed yet."""
-        self._wall = wall
-        self._status = int(event.headers.get(":status", "0"))
-        self._state = State.OVER if event.end_of_stream else State.NEW
-        return [ResponseHeadersReply()]
-
-    def _foreign_body(self, event: ResponseBody, wall: float, mono: float) -> list[Action]:
-        return [ResponseChunk(event.body, event.end_of_stream)]
+        reason = Reason(error.reason)
+        message = error.message
+        if reason is Reason.ANSWER_UNREADABLE:
+            message = f"{REASONS[reason].message} {message}"
+        return self._refuse(Refusal.of(reason, message=message), self._voice, mono)
 
     # -- the end -------------------------------------------------------------------------------------------------------
 
     def _refused(self, refused: Refused, mono: float) -> list[Action]:
-        if refused.call is not None:
-            self._call = refused.call
-        if refused.decision is not None:
-            self._decision = refused.decision
+        self._call = refused.call or self._call
+        self._decision = refused.decision or self._decision
         return self._refuse(refused.refusal, refused.voice, mono)
 
     def _refuse(self, refusal: Refusal, voice: Voice, mono: float) -> list[Action]:
-        began = self._mode is not None and self._mode.began
+        self._over(mono)
         self._state = State.REFUSED
-        self._token = ""
-        self._times.setdefault("start", mono)
-        self._times["end"] = mono
         headers = refusal.headers
         if refusal.status == 401 and not any(name == "www-authenticate" for name, _ in headers):
-            headers = (
-                *headers,
-                ("www-authenticate", f'Bearer error="invalid_token", error_description="{refusal.reason}"'),
-            )
-        named = Refusal(refusal.reason, refusal.status, refusal.message, self.id, headers)
-        self._refusal = named
-        if began:
-            last = voice.error_event(named) if isinstance(self._mode, answering.Streaming) else b""
+            headers = (*headers, ("www-authenticate", _challenge(refusal.reason)))
+        named = self._refusal = Refusal(refusal.reason, refusal.status, refusal.message, self.id, headers)
+        mode = self._mode
+        if mode is not None and mode.began:
+            last = last_event(voice, named) if isinstance(mode, answering.Streaming) else b""
+            mode.sent += len(last)
             return [ResponseChunk(last, True)]
-        rendered = voice.refusal(named)
+        rendered = render(voice, named)
         self._status = rendered.status
-        own = (*rendered.headers, ("x-gatereeve-id", self.id))
-        return [Respond(Rendered(rendered.status, own, rendered.body), f"gatereeve_{refusal.reason.value}")]
+        return [Respond(self._signed(rendered), f"gatereeve_{refusal.reason.value}")]
+
+    def _over(self, mono: float) -> None:
+        self._state = State.OVER
+        self._token = ""
+        self._headers = _NO_HEADERS
+        self._times.setdefault("start", mono)
+        self._times["end"] = mono
+
+    def _signed(self, rendered: Rendered) -> Rendered:
+        return Rendered(rendered.status, (*rendered.headers, ("x-gatereeve-id", self.id)), rendered.body)
+
+    def _request_trailers(self, event: RequestTrailers, wall: float, mono: float) -> list[Action]:
+        return [RequestTrailersReply()]
 
     def _nothing(self, event: Event, wall: float, mono: float) -> list[Action]:
-        """Envoy may still send what was on its way; it is answered where Envoy waits for an answer, with nothing."""
+        """What was still on its way when the exchange was settled. Envoy waits for no answer to it."""
         return []
-
-    def _late_trailers(self, event: Event, wall: float, mono: float) -> list[Action]:
-        return [RequestTrailersReply()] if type(event) is RequestTrailers else [ResponseTrailersReply()]
 
     def _closed(self, event: StreamClosed, wall: float, mono: float) -> list[Action]:
+        before, self._state = self._state, State.CLOSED
         if "start" not in self._times:
             return []  # nothing was ever asked
-        aborted = self._state not in (State.OVER, State.REFUSED)
-        self._state = State.OVER
-        return [Record(self._entry(aborted, mono))]
-
-    def _entry(self, aborted: bool, mono: float) -> dict[str, Any]:
+        self._token = ""
+        self._headers = _NO_HEADERS
+        self._times.setdefault("end", mono)
         policy = self._policy
-        entry = record.build(
-            id=self.id,
-            wall=self._wall,
-            policy=policy.version if policy is not None else "",
-            arrived=self._arrived,
-            identity=self._identity,
-            call=self._call,
-            decision=self._decision,
-            refusal=self._refusal,
-            status=self._status,
+        ended = record.Ended(
+            self.id,
+            self._wall or wall,
+            policy.version if policy is not None else "",
+            self._status,
+            before not in _ENDED,
+            self._arrived,
+            self._identity,
+            self._call,
+            self._decision,
+            self._refusal,
+            self._judged,
+            self._mode,
+            (self._received[0], self._received[1]),
+            self._times,
         )
-        mode, judged = self._mode, self._judged
-        answer = mode.answer if mode is not None else None
-        mask = judged.mask if judged is not None else None
-        notes = (*(mode.notes if mode is not None else ()), *(answer.notes if answer is not None else ()))
-        entry["aborted"] = aborted
-        entry["obligations"] = _done(judged, mode)
-        entry["guards_not_applied"] = [note for note in notes if note in _NOT_APPLIED]
-        entry["notes"] = [note for note in notes if note not in _NOT_APPLIED]
-        entry["masked"] = dict(mask.counts) if mask is not None else {}
-        if answer is not None:
-            entry["usage"] = _usage(answer.usage)
-            entry["answer_model"] = answer.model
-            entry["finish_reasons"] = list(answer.finish_reasons)
-        entry["bytes"] = {
-            "request": self._received[0],
-            "request_upstream": judged.sent if judged is not None else 0,
-            "response_upstream": self._received[1],
-            "response": mode.sent if mode is not None else 0,
-        }
-        entry["ms"] = self._durations(mono)
-        return entry
+        try:
+            return [Record(record.build(ended))]
+        except Exception as error:  # noqa: BLE001  # an exchange that cannot be described was there all the same
+            self.failure = error
+            return [Record(record.minimal(ended))]
 
-    def _durations(self, mono: float) -> dict[str, float]:
-        """Milliseconds of each phase: who (identity), body (its arrival), judge, upstream, answer, and all of it."""
-        at = self._times
-        start, end = at["start"], at.get("end", mono)
-        out = {"total": _ms(start, end)}
-        for name, first, last in _PHASES:
-            if first in at and last in at:
-                out[name] = _ms(at[first], at[last])
-        return out
+    # What may happen when. An event that is not here is answered by `fail`.
+    _table: ClassVar[dict[tuple[State, type], Callable[["Session", Any, float, float], list[Action]]]] = {
+        (State.NEW, RequestHeaders): _request_headers,
+        (State.NEW, ResponseHeaders): _foreign_headers,
+        (State.KEYS, EffectDone): _keys_fetched,
+        (State.BODY, RequestBody): _request_body,
+        (State.BODY, ResponseHeaders): _early_response,
+        (State.FORWARDED, RequestTrailers): _request_trailers,
+        (State.FORWARDED, ResponseHeaders): _response_headers,
+        (State.ANSWERING, ResponseBody): _response_body,
+        (State.ANSWERING, ResponseTrailers): _response_trailers,
+        (State.OVER, ResponseBody): _nothing,
+        (State.OVER, ResponseTrailers): _nothing,
+        (State.REFUSED, RequestBody): _nothing,
+        (State.REFUSED, RequestTrailers): _nothing,
+        (State.REFUSED, ResponseHeaders): _nothing,
+        (State.REFUSED, ResponseBody): _nothing,
+        (State.REFUSED, ResponseTrailers): _nothing,
+        (State.REFUSED, EffectDone): _nothing,
+        (State.CLOSED, StreamClosed): _nothing,
+        **dict.fromkeys([(state, StreamClosed) for state in list(State)[:-1]], _closed),
+    }
 
 
-_NOT_APPLIED = frozenset({"answer-not-read", "binary-not-inspected"})
-_PHASES = (
-    ("keys", "start", "keys"),
-    ("body", "identified", "body"),
-    ("upstream", "forwarded", "response"),
-    ("first_byte", "forwarded", "first_byte"),
-    ("answer", "response", "end"),
-)
+# Why Envoy refused a request by itself, as far as the status tells; others had no path that could be served.
+_FOREIGN = {413: Reason.BODY_TOO_LARGE, 426: Reason.UPGRADE_REFUSED}
 
 
-def _ms(first: float, last: float) -> float:
-    return round((last - first) * 1000, 3)
+def _challenge(reason: Reason) -> str:
+    """RFC 6750 3.1: who sent no token is told no error, only what is asked for."""
+    if reason is Reason.TOKEN_MISSING:
+        return "Bearer"
+    return f'Bearer error="invalid_token", error_description="{reason.value}"'
 
 
-def _usage(usage: Any) -> dict[str, int]:
-    return {name: value for name in usage.__slots__ if (value := getattr(usage, name)) is not None}
-
-
-def _done(judged: Judged | None, mode: answering.Mode | None) -> list[str]:
-    """The obligations that were carried out, by name."""
-    if judged is None:
-        return []
-    done = judged.decision.obligations
-    out = ["route"]
-    if done.upstream is not None and done.upstream.credential is not None:
-        out.append("credential")
-    if done.model:
-        out.append("model")
-    if done.masking is not None and mode is not None and mode.answer is not None:
-        out.append(f"mask {done.masking.name}")
-    return out
-
-
-def _upstream_failed(headers: dict[str, str], details: str) -> Refusal:
-    status = int(headers.get(":status", "502"))
+def _upstream_failed(headers: Mapping[str, str], details: str) -> Refusal:
     explained = REASONS[Reason.UPSTREAM_FAILED]
-    timed_out = "timeout" in details or status == 504
+    timed_out = "timeout" in details or answering.status_of(headers) == 504
     message = "The upstream did not answer in time. Try again." if timed_out else explained.message
     return Refusal.of(Reason.UPSTREAM_FAILED, message=message, status=504 if timed_out else explained.status)
-
-
-_Handler = Callable[[Session, Any, float, float], list[Action]]
-
-# What may happen when. An event that is not here is answered by `Session.fail`.
-_TABLE: dict[tuple[State, type], _Handler] = {
-    (State.NEW, RequestHeaders): Session._request_headers,
-    (State.NEW, ResponseHeaders): Session._foreign_headers,
-    (State.NEW, ResponseBody): Session._foreign_body,
-    (State.NEW, ResponseTrailers): Session._late_trailers,
-    (State.KEYS, EffectDone): Session._keys_fetched,
-    (State.BODY, RequestBody): Session._request_body,
-    (State.BODY, ResponseHeaders): Session._early_response,
-    (State.FORWARDED, RequestTrailers): Session._late_trailers,
-    (State.FORWARDED, ResponseHeaders): Session._response_headers,
-    (State.ANSWERING, ResponseBody): Session._response_body,
-    (State.ANSWERING, ResponseTrailers): Session._response_trailers,
-    (State.OVER, ResponseBody): Session._nothing,
-    (State.OVER, ResponseTrailers): Session._late_trailers,
-    (State.REFUSED, RequestBody): Session._nothing,
-    (State.REFUSED, RequestTrailers): Session._nothing,
-    (State.REFUSED, ResponseHeaders): Session._nothing,
-    (State.REFUSED, ResponseBody): Session._nothing,
-    (State.REFUSED, ResponseTrailers): Session._nothing,
-    (State.REFUSED, EffectDone): Session._nothing,
-    **{(state, StreamClosed): Session._closed for state in State},
-}

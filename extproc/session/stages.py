@@ -2,6 +2,9 @@
 
 Arrived --(identity)--> Admitted --(body, policy)--> Judged --> answered
      \\________________________\\______________________\\___--> Refused
+
+An answer may stream for hours: what outlives the request phase (`Arrived`, `Judged`) holds neither the client's headers
+nor a body.
 """
 
 from collections.abc import Callable, Mapping
@@ -29,13 +32,13 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Arrived:
-    """The request's headers, understood. `headers` is what the client sent; it never goes into a record whole."""
+    """The request's headers, understood. `agent` is what the client calls itself, cut to what is safe to record."""
 
     method: str
     path: str
-    query: str
+    query: str = field(repr=False)  # may hold a credential
     source: str
-    headers: Mapping[str, str] = field(repr=False)
+    agent: str
     route: Route
     voice: Voice
     server: McpServer | None
@@ -44,25 +47,37 @@ class Arrived:
 
 @dataclass(frozen=True, slots=True)
 class Admitted:
+    """`headers` is what the client sent, credentials included; it never goes into a record whole."""
+
     arrived: Arrived
     identity: Identity
+    headers: Mapping[str, str] = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """An allowed call: what Envoy is told, and how its answer will be read.
+    """An allowed call, and how its answer will be read. `call` is without its document.
 
-    `must_read`: the answer may only pass if it could be inspected. `read` makes the reader; `mask` counts.
+    `must_read`: the answer may only pass if it could be inspected. `strict`: a success is JSON or SSE, nothing else is
+    an answer to this call. `read` makes the reader; `mask` counts. `sent` is the size of the body that went on.
     """
 
     call: LlmCall | McpCall
     decision: Decision
     voice: Voice
-    reply: RequestBodyReply | RequestHeadersReply
     read: Callable[[], Answer]
     mask: TextFilter | None
     must_read: bool
+    strict: bool
     sent: int
+
+
+@dataclass(frozen=True, slots=True)
+class Forward:
+    """What Envoy is told about an allowed call. `reply` holds prompt and credential: nobody keeps it."""
+
+    judged: Judged
+    reply: RequestBodyReply | RequestHeadersReply
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,13 +99,13 @@ class Local:
     decision: Decision
 
 
-def facts(arrived: Arrived) -> dict[str, Any]:
+def facts(admitted: Admitted) -> dict[str, Any]:
     """What conditions may read of the request. Credentials are not part of it."""
-    headers = arrived.headers
+    arrived = admitted.arrived
     return {
         "path": arrived.path,
         "source": arrived.source,
-        "headers": {name: value for name, value in headers.items() if name not in _SECRET and name[:1] != ":"},
+        "headers": {name: value for name, value in admitted.headers.items() if name not in _SECRET and name[:1] != ":"},
     }
 
 

@@ -29,3 +29,22 @@ class McpVoice:
     def error_event(self, refusal: Refusal) -> bytes:
         # Only a judged call can have an answer that has begun.
         return mcp.error_event(refusal, self._call) if self._call is not None else b""
+
+
+def render(voice: Voice, refusal: Refusal) -> Rendered:
+    """The refusal in this voice. Never raises: a voice that fails must not turn a no into silence."""
+    try:
+        return voice.refusal(refusal)
+    except Exception:  # noqa: BLE001  # the last thing that can be said is said in plain words
+        return Rendered(refusal.status, (("content-type", "application/json"),), _PLAIN)
+
+
+def last_event(voice: Voice, refusal: Refusal) -> bytes:
+    """Bytes that end a begun stream, b"" if even that fails."""
+    try:
+        return voice.error_event(refusal)
+    except Exception:  # noqa: BLE001  # as above: the end of the stream is what counts
+        return b""
+
+
+_PLAIN = b'{"error":{"message":"The gateway refused this call.","type":"server_error","code":"internal-error"}}'

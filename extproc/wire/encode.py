@@ -34,6 +34,14 @@ _RESPONSE_HEADERS = _empty("response_headers")
 _RESPONSE_TRAILERS = _empty("response_trailers")
 
 
+def _response_trailers(action: ResponseTrailersReply) -> bytes:
+    if not action.remove:
+        return _RESPONSE_TRAILERS
+    message = pb.ProcessingResponse()
+    message.response_trailers.header_mutation.remove_headers.extend(action.remove)
+    return message.SerializeToString()
+
+
 def _mutate(mutation: pb.HeaderMutation, pairs: Pairs, remove: tuple[str, ...]) -> None:
     add = mutation.set_headers.add
     for key, value in pairs:
@@ -42,9 +50,17 @@ def _mutate(mutation: pb.HeaderMutation, pairs: Pairs, remove: tuple[str, ...]) 
         option.append_action = _OVERWRITE
         header = option.header
         header.key = key
-        header.raw_value = value.encode("latin-1")
+        header.raw_value = _octets(value)
     if remove:
         mutation.remove_headers.extend(remove)
+
+
+def _octets(value: str) -> bytes:
+    """What came from Envoy goes back as the bytes it was; a text of ours that Latin-1 cannot say goes as UTF-8."""
+    try:
+        return value.encode("latin-1")
+    except UnicodeEncodeError:
+        return value.encode("utf-8", "replace")
 
 
 def _request_headers(action: RequestHeadersReply) -> bytes:
@@ -102,7 +118,7 @@ _ENCODERS: dict[type, Callable[[Any], bytes]] = {
     RequestTrailersReply: lambda _: _REQUEST_TRAILERS,
     ResponseHeadersReply: _response_headers,
     ResponseChunk: _chunk,
-    ResponseTrailersReply: lambda _: _RESPONSE_TRAILERS,
+    ResponseTrailersReply: _response_trailers,
     Respond: _respond,
 }
 
