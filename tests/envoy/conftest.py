@@ -1,0 +1,95 @@
+"""Gateways for the tests: one demo and one scripted per pytest process for what changes nothing, own ones for the rest.
+
+A shared gateway's end is a test too: when it leaves a process behind or ends badly, the run fails.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import pytest
+
+from tests.envoy import policies
+from tests.envoy.gateway import Gateway, Ports
+from tests.envoy.issuer import Issuer
+from tests.envoy.upstream import Line, Upstream
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    here = Path(__file__).parent
+    for item in items:
+        if item.path.is_relative_to(here):
+            item.add_marker(pytest.mark.envoy)
+
+
+@pytest.fixture(scope="session")
+def demo() -> Iterator[Gateway]:
+    """`gatereeve up --demo`, shared: tests that use it change nothing that others see."""
+    gateway = Gateway(demo=True).start()
+    yield gateway
+    gateway.finish()
+
+
+@dataclass
+class Scripted:
+    """A gateway over a scripted upstream, and everything needed to talk to it."""
+
+    gateway: Gateway
+    upstream: Upstream
+    issuer: Issuer
+    folder: policies.Folder
+
+    def client(self, *groups: str, **options: Any) -> httpx2.Client:
+        """An HTTP client with a good token of these groups (engineering, if none is given)."""
+        headers = {"authorization": f"Bearer {self.issuer.token(*(groups or ('engineering',)))}"}
+        return httpx2.Client(base_url=self.gateway.url, headers=headers, timeout=20.0, trust_env=False, **options)
+
+    def chat(self, script: str = "", /, *, groups: tuple[str, ...] = (), **body: Any) -> httpx2.Response:
+        """One Chat Completions call that the upstream answers by this script."""
+        with self.client(*groups) as client:
+            return client.post("/v1/chat/completions", json=policies.chat(**body), headers={"x-script": script})
+
+
+async def echo(line: Line) -> None:
+    """The script without a name: says the last message's text back, whole."""
+    await line.whole(policies.completion(line.request.json()["messages"][-1]["content"]))
+
+
+def scripted_gateway(
+    *arguments: str, start: bool = True, keys: dict[str, Any] | None = None, **options: Any
+) -> Scripted:
+    upstream = Upstream(Ports.take(1))
+    upstream.scripts[""] = echo
+    issuer = Issuer()
+    gateway = Gateway(*arguments, **options)
+    folder = policies.Folder(gateway.state / "policy", issuer, upstream.port, keys=keys)
+    gateway.command += ["--policy", str(folder.path)]
+    if start:
+        gateway.start()
+    return Scripted(gateway, upstream, issuer, folder)
+
+
+@pytest.fixture(scope="session")
+def scripted() -> Iterator[Scripted]:
+    """A gateway over a scripted upstream, shared. Tests add scripts under names of their own."""
+    made = scripted_gateway()
+    yield made
+    made.gateway.finish()
+    made.upstream.close()
+
+
+@pytest.fixture
+def own() -> Iterator[Callable[..., Scripted]]:
+    """Makes gateways over scripted upstreams that the test may kill, starve and reload."""
+    made: list[Scripted] = []
+
+    def make(*arguments: str, **options: Any) -> Scripted:
+        made.append(scripted_gateway(*arguments, **options))
+        return made[-1]
+
+    yield make
+    for one in made:
+        one.gateway.stop()
+        one.upstream.close()
