@@ -25,7 +25,7 @@ def json_line(entry: dict[str, Any]) -> bytes:
 
 def text_line(entry: dict[str, Any]) -> bytes:
     """The entry for a person: when, verdict, who, what, where to, why, how long, what was masked, id."""
-    where = _plain(entry.get("upstream_model")) or _plain(entry.get("upstream"))
+    where = _plain(entry.get("upstream_model"))  # an MCP call names its server already
     what = f"{_what(entry)} -> {where}" if where and entry.get("verdict") == "allow" else _what(entry)
     columns = (
         _cell(_plain(entry.get("ts"))[11:19], 8),
@@ -86,4 +86,4 @@ def _masked(entry: dict[str, Any]) -> str:
     masked = entry.get("masked")
     if not isinstance(masked, dict) or not masked:
         return ""
-    return _cell("masked " + " ".join(f"{_plain(rule)}:{_plain(count)}" for rule, count in masked.items()), 24).rstrip()
+    return _cell("masked " + " ".join(f"{_plain(rule)}:{_plain(count)}" for rule, count in masked.items()), 44).rstrip()

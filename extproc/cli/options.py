@@ -10,7 +10,7 @@ _F = TypeVar("_F", bound=Callable[..., Any])
 _UNITS = {"": 1, "B": 1, "KIB": 1 << 10, "MIB": 1 << 20, "GIB": 1 << 30}
 
 
-class Size(click.ParamType):
+class Size(click.ParamType[int]):
     """Bytes, as a number or like `16MiB`."""
 
     name = "size"
@@ -24,7 +24,7 @@ class Size(click.ParamType):
         return int(found[1]) * _UNITS[found[2].upper()]
 
 
-class Seconds(click.ParamType):
+class Seconds(click.ParamType[float]):
     """A duration in seconds, as a number or like `30s`, `5m`."""
 
     name = "duration"

@@ -50,6 +50,8 @@ class Envoy:
             str(concurrency),
             "--log-level",
             "warning",
+            "--component-log-level",
+            "main:error",  # its warning that it was asked to end is no news to the one who asked
             "--drain-time-s",
             str(max(1, round(drain))),
             "--drain-strategy",
