@@ -72,7 +72,7 @@ def test_is_refused_with_its_own_reason_in_the_dialect(scripted: Scripted, make,
     assert len(scripted.upstream.seen) == before
 
 
-def test_a_token_of_1_MB_is_refused_before_it_is_read(scripted: Scripted):
+def test_a_token_of_1_MB_is_refused_before_it_is_read(scripted: Scripted):  # noqa: N802
     before = len(scripted.upstream.seen)
     try:
         answer = _post(scripted, _bearer("e" * (1 << 20)))
@@ -93,7 +93,7 @@ def test_a_token_of_1_MB_is_refused_before_it_is_read(scripted: Scripted):
         pytest.param("X-API-KEY", "{}", id="X-API-KEY in capitals"),
     ],
 )
-def test_the_token_is_found_where_SDKs_put_their_key(scripted: Scripted, name, form):
+def test_the_token_is_found_where_SDKs_put_their_key(scripted: Scripted, name, form):  # noqa: N802
     token = scripted.issuer.token("engineering")
     answer = _post(scripted, [(name, form.format(token)), ("x-script", f"where {name}")])
     assert answer.status_code == 200, answer.text
