@@ -11,8 +11,9 @@ from extproc.xds.settings import EnvoySettings, seconds
 MIB = 1024 * 1024
 
 
-# Set by Envoy for the processor; providers do not learn who calls.
-_HOP_HEADERS = ("x-request-id", "x-forwarded-for", "x-forwarded-proto", "x-envoy-internal", "x-envoy-external-address")
+# Set by Envoy for the processor; providers do not learn who calls. x-request-id stays: it is a fresh random id, and
+# the bodies of Envoy's own failures take their id from it.
+_HOP_HEADERS = ("x-forwarded-for", "x-forwarded-proto", "x-envoy-internal", "x-envoy-external-address")
 
 
 def listener(settings: EnvoySettings) -> dict[str, Any]:

@@ -6,8 +6,6 @@ PROCESSOR_CLUSTER = "gatereeve"
 UPSTREAM_HEADER = "x-gatereeve-upstream"
 # `details` of every immediate response start so; other local replies are Envoy's own and get our JSON bodies.
 DETAILS_PREFIX = "gatereeve"
-# gRPC metadata that picks the worker.
-AFFINITY_KEY = "x-gatereeve-stream"
 
 TYPE = "type.googleapis.com/"
 

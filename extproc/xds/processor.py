@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from extproc.xds.names import AFFINITY_KEY, PROCESSOR_CLUSTER, typed
+from extproc.xds.names import PROCESSOR_CLUSTER, typed
 from extproc.xds.settings import EnvoySettings, seconds
 
 MIB = 1024 * 1024
@@ -19,7 +19,6 @@ def processor_filter(settings: EnvoySettings) -> dict[str, Any]:
             "envoy.extensions.filters.http.ext_proc.v3.ExternalProcessor",
             grpc_service={
                 "envoy_grpc": {"cluster_name": PROCESSOR_CLUSTER},
-                "initial_metadata": [{"key": AFFINITY_KEY, "value": "%STREAM_ID%"}],
                 # A stream moves to another worker as long as the first has answered nothing: a killed worker is
                 # unnoticed. After its first answer Envoy never retries, so nothing is judged twice.
                 "retry_policy": {
@@ -53,13 +52,17 @@ def processor_filter(settings: EnvoySettings) -> dict[str, Any]:
 
 
 def processor_cluster(settings: EnvoySettings) -> dict[str, Any]:
-    """One Unix socket per worker, health-checked. Circuit breakers count open streams, so they are far above them."""
+    """One Unix socket per worker, health-checked. Circuit breakers count open streams, so they are far above them.
+
+    Round robin, since an exchange is one stream and needs no affinity. A ring hash walks the same ring at every retry:
+    with a worker just killed it kept choosing the dead one, and requests failed that the other could have judged.
+    """
     limit = settings.max_connections * 2
     return {
         "name": PROCESSOR_CLUSTER,
         "type": "STATIC",
         "connect_timeout": "1s",
-        "lb_policy": "RING_HASH",
+        "lb_policy": "ROUND_ROBIN",
         # One message holds a whole request body.
         "per_connection_buffer_limit_bytes": settings.max_request_bytes + 4 * MIB,
         "circuit_breakers": {
@@ -73,7 +76,7 @@ def processor_cluster(settings: EnvoySettings) -> dict[str, Any]:
                 "interval": "1s",
                 "no_traffic_interval": "1s",
                 "unhealthy_interval": "0.5s",
-                "unhealthy_threshold": 2,
+                "unhealthy_threshold": 1,
                 "healthy_threshold": 1,
                 "grpc_health_check": {},
             }
@@ -88,7 +91,6 @@ def processor_cluster(settings: EnvoySettings) -> dict[str, Any]:
                         "max_concurrent_streams": 1_000_000,
                     }
                 },
-                hash_policy=[{"header": {"header_name": AFFINITY_KEY}}],
             )
         },
         "load_assignment": {

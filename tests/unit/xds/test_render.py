@@ -87,6 +87,14 @@ def test_the_processor_cluster_has_one_socket_per_worker_and_room_for_the_larges
     assert cluster["per_connection_buffer_limit_bytes"] > EnvoySettings("", (), "").max_request_bytes
 
 
+def test_retries_reach_another_worker_because_no_hash_holds_them_to_a_dead_one(documents, ext_proc):
+    (cluster,) = documents["bootstrap.json"]["static_resources"]["clusters"]
+    assert cluster["lb_policy"] == "ROUND_ROBIN"
+    retry = ext_proc["grpc_service"]["retry_policy"]
+    assert retry["num_retries"] >= 1
+    assert retry["retry_host_predicate"][0]["name"] == "envoy.retry_host_predicates.previous_hosts"
+
+
 def test_an_address_is_static_and_a_name_is_resolved(documents):
     types = {c["name"]: c["type"] for c in documents["cds.json"]["resources"]}
     assert types["LLMProvider-local"] == "STATIC"
