@@ -1,7 +1,11 @@
 """What a person sees after `gatereeve up`: what listens where, and three calls that work."""
 
 import json
+import os
+import shutil
+import sys
 import urllib.request
+from pathlib import Path
 
 import click
 
@@ -68,12 +72,16 @@ def _demo(base: str, demo: DemoProcess) -> list[str]:
         f"{send} {mcp} {base}/mcp/demo -d '{json.dumps(call)}'",
         "",
         "The token is user-1's of group engineering, for an hour. Another one:",
-        f"  gatereeve token --subject user-2 --groups interns{_flag(demo)}",
+        f"  {_command()} token --subject user-2 --groups interns",
     ]
 
 
-def _flag(demo: DemoProcess) -> str:
-    return "" if demo.llm == 10001 else f" --demo-port {demo.llm}"
+def _command() -> str:
+    """`gatereeve` as it was typed: in a checkout it is not on PATH."""
+    command = Path(sys.argv[0])
+    if command.name != "gatereeve":
+        return "gatereeve"
+    return "gatereeve" if shutil.which("gatereeve") else os.path.relpath(command)
 
 
 def _token(demo: DemoProcess) -> str:

@@ -4,8 +4,13 @@ import json
 import sys
 import urllib.error
 import urllib.request
+from pathlib import Path
 
 import click
+
+from extproc.supervisor.demo import identity_provider
+
+_DEFAULT = "http://127.0.0.1:10003"
 
 
 @click.command()
@@ -14,15 +19,18 @@ import click
 @click.option("--email", default="", help="An e-mail claim.")
 @click.option("--ttl", type=int, default=3600, show_default=True, help="Seconds of life; negative: expired already.")
 @click.option("--audience", default="gatereeve", show_default=True, help="For whom; another one is refused.")
-@click.option("--demo-port", type=click.IntRange(1, 65533), default=10001, show_default=True, envvar="DEMO_PORT",
-              help="As given to `up --demo`; the identity provider is two above.")  # fmt: skip
-def token(subject: str, groups: str, email: str, ttl: int, audience: str, demo_port: int) -> None:
+@click.option("--state", type=click.Path(path_type=Path, file_okay=False), default=Path(".gatereeve"),
+              show_default=True, help="As given to `up --demo`: says where its identity provider is.")  # fmt: skip
+@click.option("--demo-port", type=click.IntRange(1, 65533), envvar="DEMO_PORT",
+              help="As given to `up --demo`, when it was started from another folder.")  # fmt: skip
+def token(subject: str, groups: str, email: str, ttl: int, audience: str, state: Path, demo_port: int | None) -> None:
     """Print a token of the demo's identity provider (demo mode only; `gatereeve up --demo` must be running).
 
     \b
     Example:  curl -H "Authorization: Bearer $(gatereeve token --groups interns)" http://127.0.0.1:10000/v1/models
     """
-    url = f"http://127.0.0.1:{demo_port + 2}/token"
+    base = f"http://127.0.0.1:{demo_port + 2}" if demo_port else identity_provider(state) or _DEFAULT
+    url = f"{base}/token"
     wanted = {
         "subject": subject,
         "groups": [group.strip() for group in groups.split(",") if group.strip()],

@@ -26,13 +26,14 @@ from extproc.supervisor.gateway import Gateway, GatewaySettings
               help="The gateway's port.")  # fmt: skip
 @click.option("--state", type=click.Path(path_type=Path, file_okay=False), default=Path(".gatereeve"),
               show_default=True, help="With --demo: the folder for its policy and audit file.")  # fmt: skip
-@click.option("--demo-port", type=click.IntRange(1, 65533), default=10001, show_default=True, envvar="DEMO_PORT",
-              help="With --demo: the LLM's port; MCP server and identity provider take the next two.")  # fmt: skip
+@click.option("--demo-port", type=click.IntRange(1, 65533), envvar="DEMO_PORT",
+              help="With --demo: the LLM's port; MCP server and identity provider take the next two.  "
+                   "[default: the port above --port]")  # fmt: skip
 @click.option("--envoy", default="", metavar="PATH", help="The Envoy binary.  [default: the envoy extra's, then PATH]")
 @click.option("--envoy-threads", type=click.IntRange(1, 64), default=2, show_default=True, help="Envoy's workers.")
 @options.processor
 def up(policy: Path | None, demo: bool, provider: str | None, address: str, port: int, state: Path,
-       demo_port: int, envoy: str, envoy_threads: int, workers: int, admin_port: int, admin_address: str,
+       demo_port: int | None, envoy: str, envoy_threads: int, workers: int, admin_port: int, admin_address: str,
        audit: tuple[str, ...], audit_max_bytes: int, audit_backups: int, drain: float, max_request: int,
        max_answer: int, log_format: str, log_level: str) -> None:  # fmt: skip
     """Start a whole gateway on this machine and stay in the foreground.
@@ -49,7 +50,7 @@ def up(policy: Path | None, demo: bool, provider: str | None, address: str, port
     demo_process = None
     if demo:
         _check_key(provider)
-        demo_process = DemoProcess(state, demo_port, provider or "")
+        demo_process = DemoProcess(state, demo_port or port + 1, provider or "")
         policy = demo_process.policy
         audit = options.sinks(audit, "stdout:text")
         audit = (*audit, f"file:{state / 'audit.w{index}.jsonl'}") if audit == ("stdout:text",) else audit
@@ -65,7 +66,8 @@ def up(policy: Path | None, demo: bool, provider: str | None, address: str, port
     def started(loaded: Policy) -> None:
         screen.show(settings, loaded, demo_process)
 
-    gateway = Gateway(settings, before=demo_process.start if demo_process else None, started=started)
+    before = demo_process.start if demo_process else None
+    gateway = Gateway(settings, before=before, demo_ports=demo_process.ports if demo_process else (), started=started)
     sys.exit(runner()(gateway.run()))
 
 

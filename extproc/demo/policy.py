@@ -1,5 +1,7 @@
 """The demo's policy, written as the files a user would write, to be read, copied and changed."""
 
+import hashlib
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -156,13 +158,27 @@ def documents(ports: DemoPorts, providers: Sequence[str] = ()) -> dict[str, str]
 
 
 def write_policy(folder: Path, ports: DemoPorts, providers: Sequence[str] | str = ()) -> list[Path]:
-    """Writes the documents into `folder` (made when missing, 0700) over those of an earlier start; other files in it
-    stay. `providers` is one name or several. Returns the paths written."""
+    """Writes the documents into `folder` (made when missing, 0700). A file that was edited since an earlier start is
+    kept as it is, and so are other files in it. `providers` is one name or several. Returns the paths written."""
     names = providers.split() if isinstance(providers, str) else providers
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    written = []
+    memory = folder / _WRITTEN
+    before = json.loads(memory.read_text()) if memory.exists() else {}
+    written, now = [], {}
     for name, text in documents(ports, names).items():
         path = folder / name
+        if path.exists() and name in before and _digest(path.read_text(encoding="utf-8")) != before[name]:
+            now[name] = before[name]
+            continue
         path.write_text(text, encoding="utf-8")
+        now[name] = _digest(text)
         written.append(path)
+    memory.write_text(json.dumps(now))
     return written
+
+
+_WRITTEN = ".written.json"  # what we wrote last, so that what a person changed is known and kept
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()

@@ -75,10 +75,12 @@ class Gateway:
         settings: GatewaySettings,
         *,
         before: Callable[[], Any] | None = None,
+        demo_ports: tuple[int, ...] = (),
         started: Callable[[Policy], None] | None = None,
     ) -> None:
         self._settings = settings
         self._before = before
+        self._demo_ports = demo_ports
         self._started = started
         self._folder = Path(tempfile.mkdtemp(prefix="gatereeve-"))
         self._holder = PolicyHolder()
@@ -116,6 +118,7 @@ class Gateway:
 
     async def _run(self, stop: asyncio.Event) -> int:
         settings = self._settings
+        self._check_distinct()
         if settings.port is not None:
             ports.check(settings.address, settings.port, "PORT=10080 make run, or gatereeve up --port 10080")
         ports.check(settings.admin_address, settings.admin_port, "ADMIN_PORT=10980 make run, or --admin-port 10980")
@@ -157,6 +160,16 @@ class Gateway:
         return 0
 
     # -- parts ---------------------------------------------------------------------------------------------------------
+
+    def _check_distinct(self) -> None:
+        """Our own servers must not take each other's ports: the second would fail with a riddle."""
+        taken = [port for port in (self._settings.port, self._settings.admin_port, *self._demo_ports) if port]
+        twice = sorted({port for port in taken if taken.count(port) > 1})
+        if twice:
+            raise StartupError(
+                f"port {twice[0]} is asked for twice. --port, --admin-port and the demo's three ports "
+                "(--demo-port and the next two) must differ."
+            )
 
     def _worker_settings(self) -> list[WorkerSettings]:
         settings = self._settings
