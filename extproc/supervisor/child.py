@@ -7,9 +7,11 @@ import signal
 import sys
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
 _PR_SET_PDEATHSIG = 1
+_LIBC = ctypes.CDLL(None) if sys.platform == "linux" else None
 _ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -49,7 +51,7 @@ class Child:
             env=dict(environ) if environ is not None else None,
             pass_fds=tuple(pass_fds),
             start_new_session=True,
-            preexec_fn=_die_with_parent if sys.platform == "linux" else None,
+            preexec_fn=partial(_die_with, os.getpid()) if _LIBC is not None else None,
         )
         return cls(name, process)
 
@@ -78,5 +80,9 @@ class Child:
             self.process.kill()
 
 
-def _die_with_parent() -> None:
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+def _die_with(parent: int) -> None:
+    """Runs in the child between fork and exec, where little is safe: no import, no library loading."""
+    if _LIBC is not None:
+        _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:  # it died before the kernel knew whom to tell
+        os._exit(1)
