@@ -131,6 +131,8 @@ class Upstream:
                     break
         except (ConnectionError, asyncio.IncompleteReadError):
             self.gone += 1
+        except asyncio.CancelledError:  # `close`: asyncio would log what it takes for a failed callback
+            pass
         finally:
             self._tasks.discard(task)
             with suppress(Exception):
