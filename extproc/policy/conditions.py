@@ -104,9 +104,9 @@ def compile_condition(source: str, widest: Scope) -> CompiledCondition:
     except RuntimeError as error:
         raise _explained(str(error), widest) from None
     if expression.return_type() != cel.Type.BOOL:
-        raise ConditionError(
-            f"is {expression.return_type().name()}, not true or false; compare it with something, for example with =="
-        )
+        kind = expression.return_type().name()
+        of = "may be of any type" if kind == "DYN" else f"is {kind}"
+        raise ConditionError(f"{of}, not true or false; compare it with something, for example == true")
     for scope in Scope:
         if scope >= widest:
             break
