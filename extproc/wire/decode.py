@@ -1,6 +1,6 @@
 """One ProcessingRequest to one session event. Anything unknown is an error here and a refusal above."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from extproc.errors import GatereeveError
 from extproc.pb import ext_proc_pb2 as pb
@@ -45,11 +45,17 @@ def decode(message: pb.ProcessingRequest) -> Event:
 
 def _headers(header_map: pb.HeaderMap) -> dict[str, str]:
     """Names to values. Bytes that are no ASCII survive as Latin-1, which has a character for every byte."""
+    repeated = header_map.headers
+    headers = {header.key: header.raw_value.decode("latin-1") or header.value for header in repeated}
+    return headers if len(headers) == len(repeated) else _joined(repeated)
+
+
+def _joined(repeated: Iterable[pb.HeaderValue]) -> dict[str, str]:
+    """A repeated name is joined, never overwritten: the last of two Authorization headers must not win silently."""
     headers: dict[str, str] = {}
-    for header in header_map.headers:
+    for header in repeated:
         key = header.key
-        value = header.raw_value.decode("latin-1") if header.raw_value else header.value
-        # A repeated name is joined, never overwritten: the last of two Authorization headers must not win silently.
+        value = header.raw_value.decode("latin-1") or header.value
         headers[key] = f"{headers[key]}, {value}" if key in headers else value
     return headers
 

@@ -5,7 +5,6 @@ returns only after Envoy's half-close, and every other way out is an error statu
 """
 
 import asyncio
-import contextlib
 from typing import Any
 
 import grpc
@@ -91,8 +90,10 @@ class _Handlers(grpc.GenericRpcHandler):  # type: ignore[misc]  # grpc ships no 
             self._host.failed(error)
             await context.abort(grpc.StatusCode.INTERNAL, "the processor failed")
         finally:
-            with contextlib.suppress(Exception):
+            try:
                 step.event(StreamClosed(clean))
+            except Exception as error:  # noqa: BLE001  # the exchange is over: only the log can still hear of it
+                self._host.failed(error)
 
 
 async def _run(effect: Any) -> Any:
