@@ -1,0 +1,280 @@
+"""A session against every order of events: it never raises, never leaves Envoy waiting, never says anything after its
+last word, forwards nothing that was not allowed, and shows no secret in pieces."""
+
+import json
+
+import pytest
+from hypothesis import HealthCheck, note, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+
+from extproc.session.actions import (
+    Await,
+    Record,
+    RequestBodyReply,
+    RequestHeadersReply,
+    RequestTrailersReply,
+    Respond,
+    ResponseChunk,
+    ResponseHeadersReply,
+    ResponseTrailersReply,
+)
+from extproc.session.events import (
+    EffectDone,
+    RequestBody,
+    RequestHeaders,
+    RequestTrailers,
+    ResponseBody,
+    ResponseHeaders,
+    ResponseTrailers,
+    StreamClosed,
+)
+from extproc.session.session import State
+from tests.unit.session import transcript
+from tests.unit.session.transcript import CANARY, CARD, START, WALL
+
+GROUPS = ["engineering", "bare", "nobody", "keys", "late", "never", "expired", "bug", None]
+MASKED_GROUPS = ("engineering", "keys")
+MODELS = ["gpt-4", "claude-sonnet", "secret-model", "orphan", "no-such"]
+DIGITS = CARD.replace(" ", "")
+HEADERS = [
+    transcript.chat,
+    transcript.messages,
+    transcript.mcp,
+    lambda group: transcript.request("/v1/models", "GET", group=group, end=True),
+    lambda group: transcript.mcp(group, "GET"),
+    lambda group: transcript.mcp(group, "DELETE"),
+    lambda group: transcript.request("/nowhere", group=group),
+    lambda group: transcript.chat(group, content_type="text/plain"),
+    lambda group: transcript.chat(group, content_encoding="gzip"),
+]
+BODIES = [
+    *(transcript.body(model=model, stream=True) for model in MODELS),
+    transcript.tool("read_note"),
+    transcript.tool("delete_note"),
+    transcript.rpc("tools/list"),
+    transcript.body(b"{"),
+    transcript.body(b""),
+    RequestBody(transcript.body().body, False),
+]
+ANSWERS = [
+    transcript.answer(),
+    transcript.sse(),
+    transcript.sse(400),
+    transcript.answer(500, "text/plain"),
+    transcript.answer(200, "text/html"),
+    transcript.answer(200, "image/png"),
+    transcript.answer(content_encoding="gzip"),
+    transcript.answer(204, None, end=True),
+    transcript.answer(307, None, location="/x"),
+    transcript.answer("abc", None),
+    transcript.answer(503, details=transcript.LOCAL),
+    transcript.answer(413, details=transcript.LOCAL),
+    transcript.answer(details={}),
+]
+STREAM = (
+    "".join(transcript.delta(piece) for piece in ("My card: ", "4111 11", "11 1111 1111", ", and ", DIGITS, ". "))
+    + "data: [DONE]\n\n"
+).encode()
+PAYLOADS = [
+    STREAM,
+    json.dumps(transcript.completion(f"it is {CARD}.")).encode(),
+    f'data: {{"jsonrpc":"2.0","id":7,"result":{{"content":[{{"type":"text","text":"{CARD}"}}]}}}}\n\n'.encode(),
+    b"plain " + CARD.encode(),
+    b"\xff\xfe\x00",
+]
+# Which Envoy message each reply may answer; a response body may have any number of answers.
+ONE_REPLY = {
+    RequestHeaders: (RequestHeadersReply, Respond, Await),
+    RequestBody: (RequestBodyReply, Respond),
+    RequestTrailers: (RequestTrailersReply, Respond),
+}
+
+
+class SessionMachine(RuleBasedStateMachine):
+    """Envoy, gone mad."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.session = transcript.session()
+        self.moment = START
+        self.group: str | None = ""
+        self.sent: list[object] = []  # every reply, in order
+        self.records: list[Record] = []
+        self.waiting = False
+        self.silenced = False  # the client has had the last word
+        self.given = b""
+        self.begun = False  # the client's response has begun
+        self.payload = b""
+        self.said = False  # the request's headers
+
+    def feed(self, event: object) -> list[object]:
+        before = self.session.state
+        ended = before in (State.REFUSED, State.OVER, State.CLOSED)
+        self.moment += 0.001
+        actions = self.session.on(event, WALL, self.moment)
+        note(f"{before.name}: {event} -> {actions}")
+        assert CANARY not in repr((event, actions, self.session))
+        if type(event) in ONE_REPLY:
+            assert len(actions) == (0 if ended else 1)
+            if before is State.ANSWERING and actions:
+                assert isinstance(actions[0], Respond | ResponseChunk)
+            elif actions:
+                assert isinstance(actions[0], ONE_REPLY[type(event)])
+        if type(event) is ResponseTrailers and before is State.ANSWERING:
+            assert isinstance(actions[-1], ResponseTrailersReply | Respond | ResponseChunk)
+        for action in actions:
+            self._take(action)
+        return actions
+
+    def _take(self, action: object) -> None:
+        assert not self.records, "something came after the record"
+        if isinstance(action, Record):
+            self.records.append(action)
+            assert CANARY not in json.dumps(action.entry)
+            return
+        assert not self.silenced or isinstance(action, ResponseTrailersReply)
+        if isinstance(action, Await):
+            self.waiting = True
+            return
+        self.sent.append(action)
+        if isinstance(action, Respond):
+            assert not self.begun, "an answer of our own after the upstream's had begun"
+            assert CANARY.encode() not in action.rendered.body
+            assert DIGITS not in action.rendered.body.decode().replace(" ", "")
+            self.silenced = True
+        elif isinstance(action, ResponseHeadersReply):
+            assert not self.begun
+            self.begun = True
+        elif isinstance(action, ResponseChunk):
+            assert self.begun, "a body before its headers"
+            assert action.body or action.end_of_stream
+            self.given += action.body
+            self.silenced = action.end_of_stream
+        elif isinstance(action, ResponseTrailersReply):
+            self.silenced = True
+
+    @initialize(legal=st.booleans(), head=st.sampled_from(HEADERS), group=st.sampled_from(GROUPS))
+    def begin(self, legal: bool, head: object, group: str | None) -> None:
+        """Half of the runs begin as exchanges begin, so that the deep states are reached."""
+        if legal:
+            self.headers(head, group)
+
+    @precondition(lambda self: not self.said)
+    @rule(head=st.sampled_from(HEADERS), group=st.sampled_from(GROUPS))
+    def headers(self, head: object, group: str | None) -> None:
+        self.said = True
+        self.group = group
+        self.feed(head(group))
+
+    @precondition(lambda self: self.session.state is not State.NEW)
+    @rule(head=st.sampled_from(HEADERS), group=st.sampled_from(GROUPS))
+    def headers_again(self, head: object, group: str | None) -> None:
+        self.feed(head(group))
+
+    @precondition(lambda self: self.waiting)
+    @rule(result=st.sampled_from([None, OSError("no route")]))
+    def effect(self, result: object) -> None:
+        self.waiting = False
+        self.feed(EffectDone(result))
+
+    @rule(said=st.sampled_from(BODIES))
+    def body(self, said: RequestBody) -> None:
+        self.feed(said)
+
+    @precondition(lambda self: self.session.state is State.BODY)
+    @rule(said=st.sampled_from(BODIES))
+    def awaited_body(self, said: RequestBody) -> None:
+        self.feed(said)
+
+    @rule(head=st.sampled_from(ANSWERS), payload=st.sampled_from(PAYLOADS))
+    def answer(self, head: ResponseHeaders, payload: bytes) -> None:
+        self.payload = payload
+        self.feed(head)
+
+    @precondition(lambda self: self.session.state is State.FORWARDED)
+    @rule(head=st.sampled_from(ANSWERS[:3]), payload=st.sampled_from(PAYLOADS[:3]))
+    def awaited_answer(self, head: ResponseHeaders, payload: bytes) -> None:
+        self.answer(head, payload)
+
+    @rule(size=st.integers(0, 400), end=st.booleans())
+    def part(self, size: int, end: bool) -> None:
+        data, self.payload = self.payload[:size], self.payload[size:]
+        self.feed(ResponseBody(data, end))
+
+    @precondition(lambda self: self.session.state is State.ANSWERING)
+    @rule(cuts=st.lists(st.integers(1, 40), max_size=20), end=st.booleans())
+    def parts(self, cuts: list[int], end: bool) -> None:
+        for cut in cuts:
+            data, self.payload = self.payload[:cut], self.payload[cut:]
+            self.feed(ResponseBody(data, False))
+        data, self.payload = self.payload, b""
+        self.feed(ResponseBody(data, end))
+
+    @rule(trailers=st.sampled_from([{}, {"x-note": CARD}]))
+    def response_trailers(self, trailers: dict[str, str]) -> None:
+        self.feed(ResponseTrailers(trailers))
+
+    @rule()
+    def request_trailers(self) -> None:
+        self.feed(RequestTrailers({}))
+
+    @rule()
+    def unknown(self) -> None:
+        for action in self.session.fail(self.moment):
+            self._take(action)
+
+    @rule(clean=st.booleans())
+    def close(self, clean: bool) -> None:
+        self.feed(StreamClosed(clean))
+        assert self.session.state is State.CLOSED
+        assert len(self.records) <= 1
+
+    @invariant()
+    def nothing_is_forwarded_that_was_denied(self) -> None:
+        went_on = [
+            action
+            for action in self.sent
+            if isinstance(action, RequestBodyReply) or (isinstance(action, RequestHeadersReply) and action.set)
+        ]
+        assert len(went_on) <= 1
+        if went_on:
+            assert self.group in ("engineering", "bare", "keys")
+            (reply,) = went_on
+            if isinstance(reply, RequestBodyReply):
+                doc = json.loads(reply.body or b"")
+                assert doc.get("model", "demo-large") in ("demo-large", "demo-sonnet")
+                assert doc.get("params", {}).get("name", "read_note") == "read_note"
+            assert not any(transcript.TOKEN in value for _, value in reply.set)
+
+    @invariant()
+    def no_secret_is_shown_in_pieces(self) -> None:
+        if self.group in MASKED_GROUPS and State.NEW is not self.session.state:
+            shown = _text(self.given)
+            assert CARD not in shown
+            assert DIGITS not in shown.replace(" ", "")
+
+
+def _text(given: bytes) -> str:
+    """What a client joins from the answer's deltas, and the raw answer."""
+    joined = ""
+    for line in given.split(b"\n"):
+        if line.startswith(b"data: {"):
+            try:
+                doc = json.loads(line[6:])
+            except ValueError:
+                continue
+            for choice in doc.get("choices", ()):
+                joined += choice.get("delta", {}).get("content") or ""
+    return given.decode("utf-8", "replace") + "\n\x00\n" + joined
+
+
+SessionMachine.TestCase.settings = settings(
+    max_examples=150, stateful_step_count=25, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+
+
+@pytest.mark.promise("operation.fail-closed")
+@pytest.mark.promise("masking.stream")
+class TestSessionMachine(SessionMachine.TestCase):
+    """See the module."""
