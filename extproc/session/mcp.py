@@ -13,7 +13,7 @@ from extproc.policy.runtime import McpServer, Policy
 from extproc.session import forwarding
 from extproc.session.actions import RequestBodyReply, RequestHeadersReply
 from extproc.session.ports import Credentials
-from extproc.session.stages import Admitted, Forward, Judged, Limits, Refused, facts
+from extproc.session.stages import Admitted, Forward, Judged, Limits, Refused, RequestFacts
 from extproc.session.voice import McpVoice
 
 # MCP reports an oversized or badly coded body before there is any message to answer.
@@ -45,7 +45,7 @@ def judge(
 def _decide(
     admitted: Admitted, server: McpServer, full: McpCall, has_body: bool, policy: Policy, credentials: Credentials
 ) -> Forward | Refused:
-    decision = decide_mcp(policy, admitted.identity, server, full, facts(admitted))
+    decision = decide_mcp(policy, admitted.identity, server, full, RequestFacts(admitted))
     call = replace(full, arguments={}, doc={})  # a stream may be open for hours: it needs only what the call was
     voice = McpVoice(call)
     if not decision.allowed:

@@ -7,7 +7,7 @@ An answer may stream for hours: what outlives the request phase (`Arrived`, `Jud
 nor a body.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -99,14 +99,31 @@ class Local:
     decision: Decision
 
 
-def facts(admitted: Admitted) -> dict[str, Any]:
-    """What conditions may read of the request. Credentials are not part of it."""
-    arrived = admitted.arrived
-    return {
-        "path": arrived.path,
-        "source": arrived.source,
-        "headers": {name: value for name, value in admitted.headers.items() if name not in _SECRET and name[:1] != ":"},
-    }
+class RequestFacts(Mapping[str, Any]):
+    """What conditions may read of the request: `path`, `source` and `headers`, credentials not among them. Each is
+    made when it is asked for, because most decisions ask for none."""
+
+    __slots__ = ("_admitted",)
+
+    def __init__(self, admitted: Admitted) -> None:
+        self._admitted = admitted
+
+    def __getitem__(self, name: str) -> Any:
+        if name == "headers":
+            sent = self._admitted.headers.items()
+            return {name: value for name, value in sent if name not in _SECRET and name[:1] != ":"}
+        if name in _FACTS:
+            return getattr(self._admitted.arrived, name)
+        raise KeyError(name)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(_FACTS)
+
+    def __len__(self) -> int:
+        return len(_FACTS)
+
+
+_FACTS = ("path", "source", "headers")
 
 
 _SECRET = frozenset({"authorization", "proxy-authorization", "x-api-key", "api-key", "x-goog-api-key", "cookie"})
