@@ -42,6 +42,7 @@ class Block:
     end: "re2._Regexp"
     hold: "re2._Regexp"
     most: int
+    longest: int  # characters of a match of `end`
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,10 +59,16 @@ class Core:
     tail: "re2._Regexp | None"
     block: Block | None
 
+    @property
+    def waits(self) -> int:
+        """The most characters that ever wait because of this rule."""
+        return self.longest if self.block is None else max(self.longest, self.block.longest)
+
     def end(self, text: bytes, start: int) -> int:
         """The end of the longest valid match that starts at `start`; -1 when there is none.
 
-        A candidate that fails its check is tried shorter, end by end: a card number is not lost because digits follow.
+        A candidate that fails its check is tried shorter, end by end, each as if the text ended behind it: a card
+        number is not lost because digits follow.
         """
         match = self.pattern.match(text, start)
         if match is None:
@@ -142,8 +149,8 @@ def _block(until: str, most: int) -> Block:
     if most < 1:
         raise RuleError("`until_max` is the most bytes a block may have, at least 1")
     node = bounded(parse(until))
-    check_bounds(node)
-    return Block(end=compile_re2(render(node)), hold=compile_hold(node), most=most)
+    longest = check_bounds(node)
+    return Block(end=compile_re2(render(node)), hold=compile_hold(node), most=most, longest=longest)
 
 
 def union(nodes: list[Node]) -> Node:

@@ -6,6 +6,8 @@ shared by every exchange; it holds no text.
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from operator import itemgetter
+from typing import Protocol
 
 from extproc.errors import RuleError
 from extproc.masking.core import NEAR, Core, compile_hold, compile_re2, union
@@ -32,33 +34,40 @@ class Entry:
         return self.label
 
 
+class Union(Protocol):
+    """What is masked so far, as far as a search may skip what cannot change it (see `cover`)."""
+
+    def indifferent(self, start: int, end: int) -> bool: ...
+
+
 class Engine:
     """A choice of rules, searched together. Offsets are bytes; `dispatch[byte]` are the rules a match beginning with
     that byte can belong to, in rule order."""
 
-    __slots__ = ("_any", "dispatch", "hold")
+    __slots__ = ("_any", "_extended", "dispatch", "hold")
 
     def __init__(self, entries: tuple[Entry, ...]) -> None:
         nodes = [entry.core.node for entry in entries]
-        self._any = compile_re2(render(union(nodes))) if nodes else compile_re2(_NEVER)
+        extended = [entry.core.node for entry in entries if entry.core.tail is not None or entry.core.block is not None]
+        self._any = compile_re2(render(union(nodes)) if nodes else _NEVER)
+        self._extended = compile_re2(render(union(extended)) if extended else _NEVER, longest=False)
         self.hold = compile_hold(union(nodes)) if nodes else compile_re2("\\z")
         self.dispatch = tuple(tuple(entry for entry in entries if byte in entry.core.first) for byte in range(256))
 
-    def next(self, text: bytes, begin: int, before: int) -> tuple[int, int, Entry] | None:
-        """The leftmost valid match that starts in [begin, before): start, end, rule. Longest first, then rule order."""
-        at = begin
+    def next(self, text: bytes, at: int, before: int, cover: Union) -> tuple[int, list[tuple[int, Entry]]] | None:
+        """The first start in [at, before) with valid matches that may change the cover, and their ends and rules:
+        longest first, then rule order."""
         while (match := self._any.search(text, at)) is not None:
             start: int = match.start()
             if start >= before:
                 return None
-            best, winner = -1, None
-            for entry in self.dispatch[text[start]]:
-                end = entry.core.end(text, start)
-                if end > best:
-                    best, winner = end, entry
-            if winner is not None:
-                return start, best, winner
             at = start + 1
+            if cover.indifferent(start, match.end()) and self._extended.match(text, start) is None:
+                continue
+            found = [(end, entry) for entry in self.dispatch[text[start]] if (end := entry.core.end(text, start)) >= 0]
+            if found:
+                found.sort(key=itemgetter(0), reverse=True)  # stable: rule order stays where ends are the same
+                return start, found
         return None
 
 
@@ -92,7 +101,7 @@ class RuleSet:
         # One search tells prose from everything else: a loosened match of any rule, or a keyword.
         hints = [loosened(entry.core.node) for entry in plain] + near
         self.trigger = compile_re2(render(union(hints)) if hints else _NEVER, longest=False)
-        self.longest = max((entry.core.longest for entry in entries), default=0)
+        self.longest = max((entry.core.waits for entry in entries), default=0)
 
     def engine(self, text: bytes, begin: int) -> Engine:
         """The engine for a text whose undecided part begins at `begin`.
