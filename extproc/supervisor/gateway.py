@@ -259,8 +259,10 @@ class Gateway:
             _log.warning("Envoy did not confirm the new upstreams within 5 seconds", version=policy.version)
 
     def _on_policy(self, outcome: str, _status: PolicyStatus) -> None:
-        # Also when it failed: each worker then tells the same story in its metrics and readiness detail.
-        if self._workers is not None and outcome != "unchanged":
+        # Also when it failed, and when it came back to what is in force: each worker then tells the same story in its
+        # metrics and readiness detail.
+        del outcome
+        if self._workers is not None:
             self._workers.reload()
 
 
