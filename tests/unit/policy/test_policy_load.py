@@ -1,5 +1,6 @@
 """Every kind of mistake in a policy folder has one exact line: file, line, path, what is wrong, what to do instead."""
 
+import gc
 import textwrap
 
 import pytest
@@ -518,3 +519,11 @@ def test_load_raises_with_every_problem(tmp_path):
     with pytest.raises(PolicyError) as raised:
         load([tmp_path / "a.yaml"])
     assert [problem.path for problem in raised.value.problems] == ["spec.mode", "spec.masking"]
+
+
+@pytest.mark.parametrize("text", [document("AgentPolicy", AGENT), "a: ["], ids=["a good folder", "a bad one"])
+def test_the_collector_is_on_again_after_loading(tmp_path, text):
+    (tmp_path / "p.yaml").write_text(text)
+    assert gc.isenabled()
+    check(tmp_path)
+    assert gc.isenabled()
