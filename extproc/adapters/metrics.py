@@ -109,15 +109,13 @@ class _BeforeScrape(Collector):
     """Has no metrics of its own: registered first, it is asked first, and then hands on what waits."""
 
     def __init__(self, metrics: "Metrics") -> None:
-        self._metrics = weakref.ref(metrics)
+        self._metrics = metrics
 
     def describe(self) -> Iterable[Metric]:
         return ()
 
     def collect(self) -> Iterable[Metric]:
-        metrics = self._metrics()
-        if metrics is not None:
-            metrics.flush()
+        self._metrics.flush()
         return ()
 
 
