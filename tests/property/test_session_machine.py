@@ -76,12 +76,45 @@ STREAM = (
     "".join(transcript.delta(piece) for piece in ("My card: ", "4111 11", "11 1111 1111", ", and ", DIGITS, ". "))
     + "data: [DONE]\n\n"
 ).encode()
+ANTHROPIC = "".join(
+    f"event: {event['type']}\ndata: {json.dumps(event)}\n\n"
+    for event in (
+        {"type": "message_start", "message": {"id": "m", "content": [], "usage": {"input_tokens": 1}}},
+        {"type": "content_block_start", "index": 0, "content_block": {"type": "text", "text": ""}},
+        *(
+            {"type": "content_block_delta", "index": 0, "delta": {"type": "text_delta", "text": piece}}
+            for piece in ("My card: ", "4111 11", "11 1111 1111", ", and ", DIGITS, ". ")
+        ),
+        {"type": "content_block_stop", "index": 0},
+        {"type": "message_stop"},
+    )
+).encode()
 PAYLOADS = [
     STREAM,
+    ANTHROPIC,
     json.dumps(transcript.completion(f"it is {CARD}.")).encode(),
     f'data: {{"jsonrpc":"2.0","id":7,"result":{{"content":[{{"type":"text","text":"{CARD}"}}]}}}}\n\n'.encode(),
     b"plain " + CARD.encode(),
     b"\xff\xfe\x00",
+]
+PLANS = [
+    (transcript.chat, transcript.body(stream=True)),
+    (transcript.messages, transcript.body(model="claude-sonnet", stream=True)),
+    (transcript.mcp, transcript.tool("read_note")),
+    (transcript.mcp, transcript.tool("delete_note")),
+    (transcript.chat, RequestBody(transcript.body().body, False)),
+    (transcript.chat, transcript.body(model="secret-model")),
+]
+ANYTHING = [
+    *(head("engineering") for head in HEADERS[:4]),
+    *BODIES[:2],
+    *ANSWERS,
+    *(ResponseBody(payload, end) for payload in PAYLOADS for end in (False, True)),
+    RequestTrailers({}),
+    ResponseTrailers({}),
+    ResponseTrailers({"x-note": CARD}),
+    EffectDone(None),
+    StreamClosed(clean=True),
 ]
 # Which Envoy message each reply may answer; a response body may have any number of answers.
 ONE_REPLY = {
@@ -154,81 +187,82 @@ class SessionMachine(RuleBasedStateMachine):
         elif isinstance(action, ResponseTrailersReply):
             self.silenced = True
 
-    @initialize(legal=st.booleans(), head=st.sampled_from(HEADERS), group=st.sampled_from(GROUPS))
-    def begin(self, legal: bool, head: object, group: str | None) -> None:
-        """Half of the runs begin as exchanges begin, so that the deep states are reached."""
-        if legal:
+    @initialize(depth=st.integers(0, 3), plan=st.sampled_from(PLANS), group=st.sampled_from(["engineering", "bare"]))
+    def begin(self, depth: int, plan: tuple[object, RequestBody], group: str) -> None:
+        """Most runs begin as exchanges begin, so that the deep states are reached."""
+        head, said = plan
+        if depth > 0:
             self.headers(head, group)
+        if depth > 1:
+            self.feed(said)
+        if depth > 2:
+            self.answer(
+                transcript.sse(), {transcript.chat: STREAM, transcript.messages: ANTHROPIC}.get(head, PAYLOADS[3])
+            )
 
-    @precondition(lambda self: not self.said)
-    @rule(head=st.sampled_from(HEADERS), group=st.sampled_from(GROUPS))
     def headers(self, head: object, group: str | None) -> None:
+        if not self.said:
+            self.group = group
         self.said = True
-        self.group = group
         self.feed(head(group))
 
-    @precondition(lambda self: self.session.state is not State.NEW)
-    @rule(head=st.sampled_from(HEADERS), group=st.sampled_from(GROUPS))
-    def headers_again(self, head: object, group: str | None) -> None:
-        self.feed(head(group))
-
-    @precondition(lambda self: self.waiting)
-    @rule(result=st.sampled_from([None, OSError("no route")]))
-    def effect(self, result: object) -> None:
-        self.waiting = False
-        self.feed(EffectDone(result))
-
-    @rule(said=st.sampled_from(BODIES))
-    def body(self, said: RequestBody) -> None:
-        self.feed(said)
-
-    @precondition(lambda self: self.session.state is State.BODY)
-    @rule(said=st.sampled_from(BODIES))
-    def awaited_body(self, said: RequestBody) -> None:
-        self.feed(said)
-
-    @rule(head=st.sampled_from(ANSWERS), payload=st.sampled_from(PAYLOADS))
     def answer(self, head: ResponseHeaders, payload: bytes) -> None:
         self.payload = payload
         self.feed(head)
 
-    @precondition(lambda self: self.session.state is State.FORWARDED)
-    @rule(head=st.sampled_from(ANSWERS[:3]), payload=st.sampled_from(PAYLOADS[:3]))
-    def awaited_answer(self, head: ResponseHeaders, payload: bytes) -> None:
-        self.answer(head, payload)
+    def effect(self, result: object) -> None:
+        self.waiting = False
+        self.feed(EffectDone(result))
 
-    @rule(size=st.integers(0, 400), end=st.booleans())
-    def part(self, size: int, end: bool) -> None:
-        data, self.payload = self.payload[:size], self.payload[size:]
-        self.feed(ResponseBody(data, end))
+    @rule(data=st.data())
+    def what_is_next(self, data: st.DataObject) -> None:
+        """The step that Envoy would take."""
+        state = self.session.state
+        if state is State.NEW:
+            self.headers(data.draw(st.sampled_from(HEADERS)), data.draw(st.sampled_from(GROUPS)))
+        elif state is State.KEYS:
+            self.effect(data.draw(st.sampled_from([None, OSError("no route")])))
+        elif state is State.BODY:
+            self.feed(data.draw(st.sampled_from(BODIES)))
+        elif state is State.FORWARDED:
+            self.answer(data.draw(st.sampled_from(ANSWERS)), data.draw(st.sampled_from(PAYLOADS)))
+        else:
+            self.parts(data.draw(st.lists(st.integers(1, 60), max_size=20)), data.draw(st.integers(0, 3)) == 0)
 
     @precondition(lambda self: self.session.state is State.ANSWERING)
-    @rule(cuts=st.lists(st.integers(1, 40), max_size=20), end=st.booleans())
+    @rule(cuts=st.lists(st.integers(1, 200), max_size=20), end=st.booleans())
     def parts(self, cuts: list[int], end: bool) -> None:
         for cut in cuts:
-            data, self.payload = self.payload[:cut], self.payload[cut:]
-            self.feed(ResponseBody(data, False))
-        data, self.payload = self.payload, b""
-        self.feed(ResponseBody(data, end))
+            piece, self.payload = self.payload[:cut], self.payload[cut:]
+            self.feed(ResponseBody(piece, False))
+        if end:
+            piece, self.payload = self.payload, b""
+            self.feed(ResponseBody(piece, True))
 
-    @rule(trailers=st.sampled_from([{}, {"x-note": CARD}]))
-    def response_trailers(self, trailers: dict[str, str]) -> None:
-        self.feed(ResponseTrailers(trailers))
+    @rule(event=st.sampled_from(ANYTHING))
+    def what_is_not(self, event: object) -> None:
+        """Anything at all, in any state."""
+        if isinstance(event, RequestHeaders) and not self.said:
+            self.said, self.group = True, "engineering"
+        if isinstance(event, EffectDone):
+            self.waiting = False
+        self.feed(event)
 
-    @rule()
-    def request_trailers(self) -> None:
-        self.feed(RequestTrailers({}))
-
-    @rule()
-    def unknown(self) -> None:
-        for action in self.session.fail(self.moment):
-            self._take(action)
-
-    @rule(clean=st.booleans())
-    def close(self, clean: bool) -> None:
+    @precondition(lambda self: self.session.state is not State.NEW)
+    @rule(dice=st.integers(0, 4), clean=st.booleans())
+    def close(self, dice: int, clean: bool) -> None:
+        if dice:
+            return
         self.feed(StreamClosed(clean))
         assert self.session.state is State.CLOSED
-        assert len(self.records) <= 1
+        assert len(self.records) == (1 if self.said or self.begun or self.silenced else len(self.records))
+
+    @rule()
+    @precondition(lambda self: self.session.state in (State.FORWARDED, State.ANSWERING))
+    def unknown(self) -> None:
+        if len(self.payload) % 4 == 0:
+            for action in self.session.fail(self.moment):
+                self._take(action)
 
     @invariant()
     def nothing_is_forwarded_that_was_denied(self) -> None:
@@ -250,13 +284,14 @@ class SessionMachine(RuleBasedStateMachine):
     @invariant()
     def no_secret_is_shown_in_pieces(self) -> None:
         if self.group in MASKED_GROUPS and State.NEW is not self.session.state:
-            shown = _text(self.given)
+            arrived = self.session._arrived
+            shown = _text(self.given, arrived.route.dialect if arrived is not None else "")
             assert CARD not in shown
             assert DIGITS not in shown.replace(" ", "")
 
 
-def _text(given: bytes) -> str:
-    """What a client joins from the answer's deltas, and the raw answer."""
+def _text(given: bytes, dialect: str) -> str:
+    """The raw answer, and what a client of this dialect joins from its deltas."""
     joined = ""
     for line in given.split(b"\n"):
         if line.startswith(b"data: {"):
@@ -264,13 +299,16 @@ def _text(given: bytes) -> str:
                 doc = json.loads(line[6:])
             except ValueError:
                 continue
-            for choice in doc.get("choices", ()):
-                joined += choice.get("delta", {}).get("content") or ""
+            if dialect == "openai-chat":
+                for choice in doc.get("choices", ()):
+                    joined += choice.get("delta", {}).get("content") or ""
+            elif dialect == "anthropic-messages" and doc.get("type") == "content_block_delta":
+                joined += doc["delta"].get("text", "")
     return given.decode("utf-8", "replace") + "\n\x00\n" + joined
 
 
 SessionMachine.TestCase.settings = settings(
-    max_examples=150, stateful_step_count=25, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+    max_examples=400, stateful_step_count=12, deadline=None, suppress_health_check=[HealthCheck.too_slow]
 )
 
 
