@@ -209,8 +209,8 @@ class Gateway:
 
     def record(self, of: Any) -> dict[str, Any]:
         """The record of one answer (anything with headers) or of one id."""
-        id = of if isinstance(of, str) else of.headers["x-gatereeve-id"]
-        return until(f"an audit record of {id}", lambda: next((e for e in self.audit() if e["id"] == id), None))
+        wanted = of if isinstance(of, str) else of.headers["x-gatereeve-id"]
+        return until(f"a record of {wanted}", lambda: next((e for e in self.audit() if e["id"] == wanted), None))
 
     def records(self, count: int, **fields: Any) -> list[dict[str, Any]]:
         """At least `count` records with these values."""

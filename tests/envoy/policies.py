@@ -6,8 +6,7 @@ from typing import Any
 
 import yaml
 
-from tests.envoy.issuer import AUDIENCE as AUDIENCE
-from tests.envoy.issuer import Issuer
+from tests.envoy.issuer import AUDIENCE, Issuer
 
 API = "gatereeve.dev/v1alpha1"
 UPSTREAM_KEY = "sk-canary-upstream-0123456789"
@@ -34,8 +33,10 @@ class Folder:
             document("IdentityProvider", "tests", issuer=issuer.issuer, audiences=[AUDIENCE],
                      keys=keys or {"inline": issuer.jwks()}),
             document("LLMProvider", "scripted", dialects=dialects, url=url,
-                     credential={"from": {"file": "secrets/llm-key"}, "header": "authorization", "format": "Bearer {}"}),
-            document("Model", "large", aliases=["gpt-4"], targets=[{"provider": "scripted", "model": "upstream-large"}]),
+                     credential={"from": {"file": "secrets/llm-key"}, "header": "authorization",
+                                 "format": "Bearer {}"}),
+            document("Model", "large", aliases=["gpt-4"],
+                     targets=[{"provider": "scripted", "model": "upstream-large"}]),
             document("Model", "small", targets=[{"provider": "scripted"}]),
             document("MCPServer", "tools", url=f"{url}/mcp", hosts=["tools.test"],
                      credential={"from": {"value": MCP_KEY}}),

@@ -95,9 +95,9 @@ def test_a_model_that_is_not_allowed_is_the_SDKs_own_exception_and_not_retried( 
 
 def test_an_expired_token_is_an_authentication_error(demo: Gateway):
     token = demo.token("engineering", ttl=-3600)
-    with anthropic.Anthropic(base_url=demo.url, api_key=token) as client:
-        with pytest.raises(anthropic.AuthenticationError) as caught:
-            client.messages.create(messages=_user("hi"), **ASK)
+    client = anthropic.Anthropic(base_url=demo.url, api_key=token)
+    with client, pytest.raises(anthropic.AuthenticationError) as caught:
+        client.messages.create(messages=_user("hi"), **ASK)
     assert "token-expired" in caught.value.message
 
 
@@ -114,9 +114,9 @@ def test_a_wrong_body_is_a_bad_request(client: anthropic.Anthropic):
 
 
 def test_an_upstreams_own_error_stays_what_it_is(demo: Gateway):
-    with anthropic.Anthropic(base_url=demo.url, api_key=demo.token("engineering"), max_retries=0) as client:
-        with pytest.raises(anthropic.RateLimitError) as caught:
-            client.messages.create(messages=_user("fail 429"), **ASK)
+    client = anthropic.Anthropic(base_url=demo.url, api_key=demo.token("engineering"), max_retries=0)
+    with client, pytest.raises(anthropic.RateLimitError) as caught:
+        client.messages.create(messages=_user("fail 429"), **ASK)
     assert "failed with 429" in caught.value.message
 
 

@@ -6,7 +6,7 @@ import pytest
 from tests.envoy import policies
 from tests.envoy.conftest import Scripted
 from tests.envoy.gateway import Ports, until
-from tests.envoy.issuer import Issuer
+from tests.envoy.issuer import AUDIENCE, Issuer
 
 CHAT, MESSAGES, MCP = "/v1/chat/completions", "/v1/messages", "/mcp/tools"
 OTHER = Issuer()  # the same issuer's name, another key
@@ -110,7 +110,7 @@ def test_keys_rotate_while_the_gateway_runs_and_an_unknown_key_is_asked_for_once
     try:
         made = own(start=False, workers=1)
         made.folder.write(
-            policies.document("IdentityProvider", "tests", issuer=issuer.issuer, audiences=[policies.AUDIENCE],
+            policies.document("IdentityProvider", "tests", issuer=issuer.issuer, audiences=[AUDIENCE],
                               keys={"url": issuer.url}, refetchInterval="1h")
         )  # fmt: skip
         made.gateway.start()
@@ -137,7 +137,7 @@ def test_stale_keys_serve_while_the_issuer_is_down(own):
     try:
         made = own(start=False, workers=1)
         made.folder.write(
-            policies.document("IdentityProvider", "tests", issuer=issuer.issuer, audiences=[policies.AUDIENCE],
+            policies.document("IdentityProvider", "tests", issuer=issuer.issuer, audiences=[AUDIENCE],
                               keys={"url": issuer.url}, refresh="1s", staleFor="1h")
         )  # fmt: skip
         made.gateway.start()
@@ -154,7 +154,7 @@ def test_an_issuer_that_was_never_reached_is_our_trouble_and_not_the_callers(own
     made = own(start=False, workers=1)
     nobody = Ports.take(1)
     made.folder.write(
-        policies.document("IdentityProvider", "tests", issuer=made.issuer.issuer, audiences=[policies.AUDIENCE],
+        policies.document("IdentityProvider", "tests", issuer=made.issuer.issuer, audiences=[AUDIENCE],
                           keys={"url": f"http://127.0.0.1:{nobody}/jwks"})
     )  # fmt: skip
     made.gateway.start()

@@ -1,6 +1,7 @@
 """A processor that is killed, in every phase of an exchange: clients get an error or notice nothing, and no answer
 ever passes unpoliced."""
 
+import json
 import os
 import signal
 import socket
@@ -26,8 +27,6 @@ class Client:
     """One HTTP/1.1 request by hand, so that its parts can be sent when the test wants."""
 
     def __init__(self, made: Scripted, script: str, *, stream: bool) -> None:
-        import json
-
         self.body = json.dumps(policies.chat("hello", stream=stream)).encode()
         self.line = socket.create_connection(("127.0.0.1", made.gateway.port), timeout=15)
         self.answer = b""

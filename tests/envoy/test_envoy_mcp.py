@@ -1,6 +1,8 @@
 """MCP through the real Envoy: the official client in both eras, and messages that no good client sends."""
 
 import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
 
 import httpx2
@@ -32,6 +34,16 @@ def _http(demo: Gateway, *groups: str, **headers: str) -> httpx2.AsyncClient:
     )
 
 
+@asynccontextmanager
+async def _client(demo: Gateway, era: str, *groups: str, **headers: str) -> AsyncIterator[Client]:
+    """The official client, unchanged; `headers` steer the demo."""
+    async with (
+        _http(demo, *groups, **headers) as http,
+        Client(streamable_http_client(f"{demo.url}/mcp/demo", http_client=http), mode=era) as client,
+    ):
+        yield client
+
+
 def _text(result: Any) -> str:
     return "".join(block.text for block in result.content if isinstance(block, types.TextContent))
 
@@ -44,19 +56,15 @@ def _text(result: Any) -> str:
     ],
 )
 async def test_the_list_of_tools_is_what_the_caller_may_call(demo: Gateway, era, group, tools):
-    async with _http(demo, group) as http:
-        transport = streamable_http_client(f"{demo.url}/mcp/demo", http_client=http)
-        async with Client(transport, mode=era) as client:
-            assert [tool.name for tool in (await client.list_tools()).tools] == tools
+    async with _client(demo, era, group) as client:
+        assert [tool.name for tool in (await client.list_tools()).tools] == tools
 
 
 @pytest.mark.parametrize("sse", ["0", "1"], ids=["JSON", "SSE"])
 async def test_an_allowed_call_is_answered_and_masked(demo: Gateway, era, sse):
-    async with _http(demo, "engineering", **{"x-demo-sse": sse}) as http:
-        transport = streamable_http_client(f"{demo.url}/mcp/demo", http_client=http)
-        async with Client(transport, mode=era) as client:
-            await client.list_tools()
-            result = await client.call_tool("find_customer", {"id": 42})
+    async with _client(demo, era, "engineering", **{"x-demo-sse": sse}) as client:
+        await client.list_tools()
+        result = await client.call_tool("find_customer", {"id": 42})
     assert not result.is_error
     assert _text(result) == masked(CUSTOMER)
     assert result.structured_content == {"customer": masked(CUSTOMER)}
@@ -69,10 +77,8 @@ async def test_progress_messages_are_masked_too(demo: Gateway, era):
     async def progress(_progress: float, _total: float | None, message: str | None) -> None:
         heard.append(message or "")
 
-    async with _http(demo, "engineering", **{"x-demo-sse": "1"}) as http:
-        transport = streamable_http_client(f"{demo.url}/mcp/demo", http_client=http)
-        async with Client(transport, mode=era) as client:
-            await client.call_tool("find_customer", {"id": 42}, progress_callback=progress)
+    async with _client(demo, era, "engineering", **{"x-demo-sse": "1"}) as client:
+        await client.call_tool("find_customer", {"id": 42}, progress_callback=progress)
     assert heard == [masked(f"Found: {CUSTOMER}")]
 
 
@@ -86,30 +92,26 @@ async def test_progress_messages_are_masked_too(demo: Gateway, era):
 )
 async def test_a_denied_call_is_a_failed_tool_and_the_client_goes_on(demo: Gateway, era, group, tool):
     before = [entry for entry in demo.seen("mcp") if _named(entry) == tool]
-    async with _http(demo, group) as http:
-        transport = streamable_http_client(f"{demo.url}/mcp/demo", http_client=http)
-        async with Client(transport, mode=era) as client:
-            result = await client.call_tool(tool, {"name": "x"})
-            assert result.is_error
-            assert "tool-not-allowed" in _text(result)
-            after = await client.call_tool("read_note", {"name": "x"})
-            assert _text(after) == NOTE
+    async with _client(demo, era, group) as client:
+        result = await client.call_tool(tool, {"name": "x"})
+        assert result.is_error
+        assert "tool-not-allowed" in _text(result)
+        after = await client.call_tool("read_note", {"name": "x"})
+        assert _text(after) == NOTE
     assert [entry for entry in demo.seen("mcp") if _named(entry) == tool] == before
 
 
 async def test_prompts_and_resources_are_under_policy_too(demo: Gateway, era):
-    async with _http(demo, "engineering") as http:
-        async with Client(streamable_http_client(f"{demo.url}/mcp/demo", http_client=http), mode=era) as client:
-            assert [p.name for p in (await client.list_prompts()).prompts] == ["summarise"]
-            resource = await client.read_resource("note://today")
-            assert resource.contents[0].text == masked(f"{NOTE} {CUSTOMER}")
-    async with _http(demo, "interns") as http:
-        async with Client(streamable_http_client(f"{demo.url}/mcp/demo", http_client=http), mode=era) as client:
-            assert (await client.list_prompts()).prompts == []
-            with pytest.raises(MCPError) as caught:
-                await client.read_resource("note://today")
-            assert "method-not-allowed" in str(caught.value)
-            assert [t.name for t in (await client.list_tools()).tools] == ["read_note"]
+    async with _client(demo, era, "engineering") as client:
+        assert [p.name for p in (await client.list_prompts()).prompts] == ["summarise"]
+        resource = await client.read_resource("note://today")
+        assert resource.contents[0].text == masked(f"{NOTE} {CUSTOMER}")
+    async with _client(demo, era, "interns") as client:
+        assert (await client.list_prompts()).prompts == []
+        with pytest.raises(MCPError) as caught:
+            await client.read_resource("note://today")
+        assert "method-not-allowed" in str(caught.value)
+        assert [t.name for t in (await client.list_tools()).tools] == ["read_note"]
 
 
 def _named(entry: dict[str, Any]) -> Any:
@@ -204,7 +206,7 @@ def test_a_batch_is_refused(demo: Gateway):
         pytest.param(b"{", -32700, id="not JSON"),
         pytest.param(b'"hello"', -32600, id="no object"),
         pytest.param(b'{"jsonrpc":"2.0","id":1}', -32600, id="neither method nor result"),
-        pytest.param(b'{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":7}}', -32602, id="name is a number"),
+        pytest.param(b'{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":7}}', -32602, id="a number"),
         pytest.param(b'{"jsonrpc":"2.0","id":1,"method":"tools/call","params":[]}', -32602, id="params by position"),
     ],
 )  # fmt: skip
@@ -255,7 +257,8 @@ def test_a_server_is_found_by_host_as_well_and_gets_its_own_credential(scripted:
 def test_sessions_pass_in_both_directions(demo: Gateway):
     token = demo.token("engineering")
     hello = {"jsonrpc": "2.0", "id": 0, "method": "initialize",
-             "params": {"protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": {"name": "t", "version": "1"}}}  # fmt: skip
+             "params": {"protocolVersion": "2025-11-25", "capabilities": {},
+                        "clientInfo": {"name": "t", "version": "1"}}}  # fmt: skip
     opened = _post(demo, token, hello)
     session = {"mcp-session-id": opened.headers["mcp-session-id"], "mcp-protocol-version": "2025-11-25"}
     listing = {"jsonrpc": "2.0", "id": 1, "method": "tools/list"}

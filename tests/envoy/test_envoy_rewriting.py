@@ -1,4 +1,4 @@
-"""What of a request reaches the upstream: the judged body, the gateway's credential, and nothing of the client's own."""
+"""What of a request reaches the upstream: the judged body, the gateway's credential, nothing of the client's own."""
 
 import gzip
 import json
@@ -19,8 +19,8 @@ def _send(scripted: Scripted, script: str, body: bytes, path: str = "/v1/chat/co
 
 def test_the_alias_becomes_the_upstreams_model_and_everything_else_stays_as_it_was(scripted: Scripted):
     body = (
-        b'{"zeta": 1, "model": "gpt-4", "unknown_field": {"b": [1, 2.50, 1e3], "a": null}, '
-        b'"seed": 123456789012345678901234567890, "messages": [{"role": "user", "content": "h\\u00e9 \xf0\x9f\x91\x8b"}]}'
+        b'{"zeta": 1, "model": "gpt-4", "unknown_field": {"b": [2.50, 1e3], "a": null}, '
+        b'"seed": 123456789012345678901234567890,"messages": [{"role": "user", "content": "\\u00e9 \xf0\x9f\x91\x8b"}]}'
     )
     answer, arrived = _send(scripted, "alias", body)
     assert answer.status_code == 200
