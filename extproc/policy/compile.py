@@ -7,6 +7,7 @@ All problems are collected; a policy with a problem is never built.
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -145,6 +146,8 @@ class _Compiler:
     def _provider(self, document: Document, spec: LLMProviderSpec) -> LlmProvider:
         default = "x-api-key" if set(spec.dialects) == {"anthropic-messages"} else "authorization"
         upstream = self._upstream(document, spec, f"llm_{document.name}", default)
+        # People write the base URL as SDKs have it, with /v1; the API's own path brings it again.
+        upstream = replace(upstream, path=upstream.path.removesuffix("/v1"))
         return LlmProvider(document.name, frozenset(spec.dialects), spec.approved, upstream, document.rule)
 
     def _server(self, document: Document, spec: MCPServerSpec) -> McpServer:
@@ -180,7 +183,6 @@ class _Compiler:
             path=url.path.rstrip("/"),
             credential=_credential(document, spec.credential, name, header) if spec.credential else None,
             ca_file=ca_file,
-            timeout=seconds(spec.timeout),
         )
 
     def _masking(self) -> tuple[dict[str, Profile], dict[str, Masking]]:

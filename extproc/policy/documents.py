@@ -176,7 +176,9 @@ class LLMProviderSpec(Declared):
     dialects: tuple[Literal["openai-chat", "openai-responses", "anthropic-messages"], ...] = Field(
         min_length=1, description="The APIs it speaks."
     )
-    url: Url = Field(description="Origin and path prefix that stand before the API's own path (/v1/...).")
+    url: Url = Field(
+        description="Origin and path prefix that stand before the API's own path (/v1/...); with or without /v1 at its end."
+    )
     ca_file: Text | None = Field(
         default=None, description="Trust anchors for TLS (PEM), relative to the document's folder."
     )
@@ -184,7 +186,6 @@ class LLMProviderSpec(Declared):
         default=None, description="What the gateway authenticates with; none sends nothing."
     )
     approved: bool = Field(default=True, description="false: known, but no call is sent there.")
-    timeout: Duration = Field(default="10m", description="Longest silence allowed while waiting for the answer.")
 
 
 class ModelTarget(Declared):
@@ -217,7 +218,6 @@ class MCPServerSpec(Declared):
     credential: Credential | None = Field(
         default=None, description="What the gateway authenticates with; none sends nothing."
     )
-    timeout: Duration = Field(default="10m", description="Longest silence allowed while waiting for an answer.")
 
 
 class Subject(Declared):

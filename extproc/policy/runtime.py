@@ -41,7 +41,6 @@ class Upstream:
     path: str
     credential: CredentialSource | None = None
     ca_file: str = ""  # trust anchor for TLS; "" means the system's
-    timeout: float = 600.0  # seconds of silence allowed
 
 
 @dataclass(frozen=True, slots=True)

@@ -228,16 +228,16 @@ FIELDS = [
         id="another scheme",
     ),
     pytest.param(
-        "LLMProvider",
-        "dialects: [openai-chat]\nurl: https://a.example\ntimeout: 30\n",
-        ["p.yaml:7: spec.timeout: is a number without a unit; write 30s for seconds"],
+        "IdentityProvider",
+        "issuer: https://a.example\naudiences: [a]\nkeys: {discovery: true}\nmaxAge: 30\n",
+        ["p.yaml:8: spec.maxAge: is a number without a unit; write 30s for seconds"],
         id="a duration without unit",
     ),
     pytest.param(
-        "LLMProvider",
-        "dialects: [openai-chat]\nurl: https://a.example\ntimeout: 5 minutes\n",
+        "IdentityProvider",
+        "issuer: https://a.example\naudiences: [a]\nkeys: {discovery: true}\nmaxAge: 5 minutes\n",
         [
-            "p.yaml:7: spec.timeout: is not a duration; write a number with a unit (ms, s, m, h or d), for example "
+            "p.yaml:8: spec.maxAge: is not a duration; write a number with a unit (ms, s, m, h or d), for example "
             "30s or 1h30m"
         ],
         id="a duration in words",
