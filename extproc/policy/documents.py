@@ -177,7 +177,7 @@ class LLMProviderSpec(Declared):
         min_length=1, description="The APIs it speaks."
     )
     url: Url = Field(
-        description="Origin and path prefix that stand before the API's own path (/v1/...); with or without /v1 at its end."
+        description="Origin and prefix before the API's own path (/v1/...); with or without /v1 at its end."
     )
     ca_file: Text | None = Field(
         default=None, description="Trust anchors for TLS (PEM), relative to the document's folder."
