@@ -19,21 +19,22 @@ _IBAN_LENGTHS = {
         30: "JO KW MU YE", 31: "MT SC", 32: "LC", 33: "RU",
     }.items()
 }  # fmt: skip
+_IBAN_LENGTH = {country: length for length, countries in _IBAN_LENGTHS.items() for country in countries}
 # By byte, so that a hostile run of digits costs no Python loop: what a digit counts, plain and doubled.
-_PLAIN = bytes((byte - 48) if 48 <= byte <= 57 else 0 for byte in range(256))
-_DOUBLED = bytes((0, 2, 4, 6, 8, 1, 3, 5, 7, 9)[byte - 48] if 48 <= byte <= 57 else 0 for byte in range(256))
-_NO_DIGIT = bytes(byte for byte in range(256) if not 48 <= byte <= 57)
+PLAIN = bytes((byte - 48) if 48 <= byte <= 57 else 0 for byte in range(256))
+DOUBLED = bytes((0, 2, 4, 6, 8, 1, 3, 5, 7, 9)[byte - 48] if 48 <= byte <= 57 else 0 for byte in range(256))
+NO_DIGIT = bytes(byte for byte in range(256) if not 48 <= byte <= 57)
 
 
 def digits_of(text: str) -> str:
     """The ASCII digits of a text, in order."""
-    return text.encode().translate(None, _NO_DIGIT).decode()
+    return text.encode().translate(None, NO_DIGIT).decode()
 
 
 def luhn(text: str) -> bool:
     """The Luhn check digit (ISO/IEC 7812-1) over the text's digits; all zeros do not count."""
-    digits = text.encode().translate(None, _NO_DIGIT)
-    total = sum(digits[-1::-2].translate(_PLAIN)) + sum(digits[-2::-2].translate(_DOUBLED))
+    digits = text.encode().translate(None, NO_DIGIT)
+    total = sum(digits[-1::-2].translate(PLAIN)) + sum(digits[-2::-2].translate(DOUBLED))
     return total > 0 and total % 10 == 0
 
 
@@ -72,4 +73,14 @@ def mixed(text: str) -> bool:
     )
 
 
+def iban_within(text: str) -> str:
+    """The longest beginning of a text that is no IBAN that may be one: no check of the 20 others is needed."""
+    compact = [at for at, character in enumerate(text) if character.isascii() and character.isalnum()]
+    country = "".join(text[at] for at in compact[:2]).upper()
+    length = _IBAN_LENGTH.get(country, 0)
+    return text[: compact[length]] if 0 < length < len(compact) else ""
+
+
 CHECKS: Mapping[str, Check] = MappingProxyType({"luhn": luhn, "iban": iban, "ssn": ssn, "phone": phone, "mixed": mixed})
+# For checks that know it: what part of a text that fails may pass. "" when none of its beginnings can.
+WITHIN: Mapping[str, Callable[[str], str]] = MappingProxyType({"iban": iban_within})

@@ -4,13 +4,15 @@ Works on UTF-8 bytes, because RE2 does; offsets are bytes and always fall betwee
 `\\d` are ASCII's, as in RE2.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import re2
 
 from extproc.errors import RuleError
-from extproc.masking.checks import CHECKS, Check
+from extproc.masking.checks import CHECKS, WITHIN, Check
 from extproc.masking.prefix import beginnings, bounded, check_bounds, first_bytes, render, split_tail
+from extproc.masking.sieve import digit_counts
 from extproc.masking.syntax import Alt, Chars, Concat, Node, literals, parse
 
 NEAR = 64  # bytes before a match in which a keyword must stand
@@ -58,6 +60,13 @@ class Core:
     keywords: "re2._Regexp | None"
     tail: "re2._Regexp | None"
     block: Block | None
+    within: Callable[[str], str] | None  # see `checks.WITHIN`
+    digits: tuple[frozenset[int], frozenset[int]] | None  # of Luhn-checked rules: see `sieve.digit_counts`
+
+    @property
+    def widest(self) -> int:
+        """The most bytes a match has."""
+        return 4 * self.longest
 
     @property
     def waits(self) -> int:
@@ -67,8 +76,8 @@ class Core:
     def end(self, text: bytes, start: int) -> int:
         """The end of the longest valid match that starts at `start`; -1 when there is none.
 
-        A candidate that fails its check is tried shorter, end by end, each as if the text ended behind it: a card
-        number is not lost because digits follow.
+        A candidate that fails its check is tried shorter, end by end, each where it stands (`\b` at its end looks at
+        what follows in the text): a card number is not lost because digits follow.
         """
         match = self.pattern.match(text, start)
         if match is None:
@@ -77,8 +86,9 @@ class Core:
             return -1
         end: int = match.end()
         if self.check is not None:
-            while not self.check(text[start:end].decode()):
-                match = self.pattern.match(text, start, end - 1)
+            while not self.check(candidate := text[start:end].decode()):
+                most = end - 1 if self.within is None else start + len(self.within(candidate).encode())
+                match = self.pattern.match(text, start, most)
                 if match is None:
                     return -1
                 end = match.end()
@@ -132,6 +142,8 @@ def compile_node(
         keywords=compile_re2(render(near), longest=False) if near is not None else None,
         tail=_tail(tail, swallowed),
         block=_block(until, until_max) if until else None,
+        within=WITHIN.get(check) if check is not None else None,
+        digits=digit_counts(node) if check == "luhn" else None,
     )
 
 

@@ -8,9 +8,9 @@ The meaning of masking, for a whole text:
   end of the character there).
 - Every character that any match reaches over is masked. Nothing else is.
 - Matches are taken in the order of their starts; at one place the longest first, then the order of the rules. One that
-  starts behind everything reached so far leaves its label and begins a *stretch*. One that starts inside a match of the
-  stretch that had a say, and ends beyond all of those, has a say and leaves its label, unless its rule's label is the
-  last one of the stretch. All others (inside another, or started in a tail or a block) are masked without a label.
+  starts behind everything reached so far leaves its label and begins a *stretch*. One that starts inside the match
+  that left the stretch's last label, and ends beyond it, leaves its label too, when it is of another rule. All others
+  (inside another, of the same rule, or started in a tail or a block) are masked without a label.
 - `partial` shows its last characters only where a match stands alone: where it begins its stretch, and no other match
   starts in it, except of its own rule and not ending beyond it, or shown just as well itself. Else it is redacted.
 
@@ -23,7 +23,7 @@ from dataclasses import dataclass
 import re2
 
 from extproc.masking.core import Block
-from extproc.masking.ruleset import Entry
+from extproc.masking.entry import Entry
 
 
 @dataclass(slots=True)
@@ -65,7 +65,7 @@ class Cover:
     def clear(self) -> None:
         """Nothing is masked."""
         self.reach = 0  # everything from the stretch's start up to here is masked
-        self.own = 0  # the end of the stretch's matches that had a say, without tails and blocks
+        self.own = 0  # the end of the match that left the stretch's last label, without tail and block
         self.named: Entry | None = None  # whose label is the stretch's last
         self._partial: tuple[Entry, int, bytes] | None = None  # rule, end, label of a match that may stand alone
         self._tails: dict[str, Swallowed] = {}
@@ -115,10 +115,16 @@ class Cover:
         """Whether no match from `start` to `end` at most, of a rule without tail or block, changes anything."""
         return start < self.reach and self._partial is None and end <= (self.own if start < self.own else self.reach)
 
-    def swallowed(self, entry: Entry) -> int:
-        """The end of the run that the rule's own tail has swallowed: a match that ends in it reaches no further."""
+    def swallowed(self, entry: Entry, start: int) -> int:
+        """Up to where a match of `entry` that starts at `start` or later may end and change nothing; -1 if nowhere."""
+        if self._partial is not None or start >= self.reach:
+            return -1
+        if entry is not self.named and start < self.own:
+            return -1
+        if not entry.extends:
+            return self.reach
         run = self._tails.get(entry.name)
-        return run.end if run is not None and self._partial is None else -1
+        return run.end if run is not None and start >= run.begin else -1
 
     def settle(self, at: int) -> bytes:
         """The label that has waited, now that every start before `at` is decided."""
@@ -138,10 +144,9 @@ class Cover:
         else:
             if self._partial is not None and not self._harmless(entry, buffer, start, end):
                 label, self._partial = self._partial[0].label, None
-            if start < self.own < end:
+            if start < self.own < end and entry is not self.named:
                 self.own = end
-                if entry is not self.named:
-                    label += self._label(entry)
+                label += self._label(entry)
         self.reach = max(self.reach, end)
         if entry.core.tail is not None:
             self._swallow(entry, entry.core.tail, buffer, end)

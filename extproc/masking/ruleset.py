@@ -5,70 +5,13 @@ shared by every exchange; it holds no text.
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from operator import itemgetter
-from typing import Protocol
 
 from extproc.errors import RuleError
-from extproc.masking.core import NEAR, Core, compile_hold, compile_re2, union
+from extproc.masking.core import NEAR, compile_re2, union
+from extproc.masking.entry import Entry
 from extproc.masking.prefix import loosened, render
 from extproc.masking.rule import Rule, check_action
-
-_NEVER = "[^\\x{0}-\\x{10ffff}]"
-_KEPT = 4  # characters that `partial` shows, of matches at least twice as long
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """One rule in its place: `label` is what takes the match's place."""
-
-    name: str
-    core: Core
-    label: bytes
-    partial: bool
-
-    def shown(self, match: bytes) -> bytes:
-        """What takes the place of `match`."""
-        if self.partial and len(text := match.decode()) >= 2 * _KEPT:
-            return b"%s:%s]" % (self.label[:-1], text[-_KEPT:].encode())
-        return self.label
-
-
-class Union(Protocol):
-    """What is masked so far, as far as a search may skip what cannot change it (see `cover`)."""
-
-    def indifferent(self, start: int, end: int) -> bool: ...
-
-
-class Engine:
-    """A choice of rules, searched together. Offsets are bytes; `dispatch[byte]` are the rules a match beginning with
-    that byte can belong to, in rule order."""
-
-    __slots__ = ("_any", "_extended", "dispatch", "hold")
-
-    def __init__(self, entries: tuple[Entry, ...]) -> None:
-        nodes = [entry.core.node for entry in entries]
-        extended = [entry.core.node for entry in entries if entry.core.tail is not None or entry.core.block is not None]
-        self._any = compile_re2(render(union(nodes)) if nodes else _NEVER)
-        self._extended = compile_re2(render(union(extended)) if extended else _NEVER, longest=False)
-        self.hold = compile_hold(union(nodes)) if nodes else compile_re2("\\z")
-        self.dispatch = tuple(tuple(entry for entry in entries if byte in entry.core.first) for byte in range(256))
-
-    def next(self, text: bytes, at: int, before: int, cover: Union) -> tuple[int, list[tuple[int, Entry]]] | None:
-        """The first start in [at, before) with valid matches that may change the cover, and their ends and rules:
-        longest first, then rule order."""
-        while (match := self._any.search(text, at)) is not None:
-            start: int = match.start()
-            if start >= before:
-                return None
-            at = start + 1
-            if cover.indifferent(start, match.end()) and self._extended.match(text, start) is None:
-                continue
-            found = [(end, entry) for entry in self.dispatch[text[start]] if (end := entry.core.end(text, start)) >= 0]
-            if found:
-                found.sort(key=itemgetter(0), reverse=True)  # stable: rule order stays where ends are the same
-                return start, found
-        return None
+from extproc.masking.search import NEVER, Engine
 
 
 class RuleSet:
@@ -100,7 +43,7 @@ class RuleSet:
         self._keywords = compile_re2(render(union(near)), longest=False) if near else None
         # One search tells prose from everything else: a loosened match of any rule, or a keyword.
         hints = [loosened(entry.core.node) for entry in plain] + near
-        self.trigger = compile_re2(render(union(hints)) if hints else _NEVER, longest=False)
+        self.trigger = compile_re2(render(union(hints)) if hints else NEVER, longest=False)
         self.longest = max((entry.core.waits for entry in entries), default=0)
 
     def engine(self, text: bytes, begin: int) -> Engine:

@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from extproc.masking.cover import Cover
 from extproc.masking.rule import Rule
 from extproc.masking.ruleset import RuleSet
+from extproc.masking.search import Search
 
 
 class StreamMasker:
@@ -89,7 +90,8 @@ class StreamMasker:
             cover.resume(buffer, old, final=final)
             shown = max(at, cover.reach)
         stop = hold if cover.stop < 0 else min(hold, cover.stop)
-        while (found := engine.next(buffer, at, stop, cover)) is not None:
+        search = Search(engine, buffer)
+        while (found := search.next(at, stop, cover)) is not None:
             start, matches = found
             out.append(cover.settle(start))
             if start >= cover.reach:

@@ -9,12 +9,20 @@ from dataclasses import dataclass
 from functools import cache
 from unittest.mock import patch
 
+import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from extproc.errors import RuleError
 from extproc.masking import MaskFilter, Rule, RuleSet, StreamMasker, rules
 from extproc.masking.checks import CHECKS
+
+
+@pytest.fixture(params=[64, 0], ids=["asked at every place", "through the sieve"], autouse=True)
+def enough(request, monkeypatch):
+    """Both ways to search, whatever the length of a text."""
+    monkeypatch.setattr("extproc.masking.search.ENOUGH", request.param)
+
 
 RELAXED = settings(deadline=None, max_examples=200, suppress_health_check=list(HealthCheck))
 
@@ -47,15 +55,16 @@ def longest(expression, text, start):
 
 
 def valid(rule, expression, text, start):
-    """The longest valid match; each shorter candidate is judged as if the text ended behind it."""
+    """The longest valid match."""
     if rule.keywords:
         before = text[:start].encode()[-64:].decode(errors="ignore").lower()
         if not any(word.lower() in before for word in rule.keywords):
             return -1
     end = longest(expression, text, start)
-    while end >= 0 and rule.check and not CHECKS[rule.check](text[start:end]):
-        end = max((e for e in range(start + 1, end) if longest(expression, text[:e], start) == e), default=-1)
-    return end
+    if end < 0 or rule.check is None:
+        return end
+    ends = (e for e in range(end, start, -1) if pinned(expression, len(text) - e).match(text, start))
+    return next((e for e in ends if CHECKS[rule.check](text[start:e])), -1)
 
 
 def reached(rule, text, end):
@@ -112,21 +121,17 @@ def reference(chosen, expressions, text, actions=None):
     masked = {place for match in found for place in range(match.start, match.reach)}
     labels: dict[int, list[str]] = {}
     counts: dict[str, int] = {}
-    begun, last, says = -1, None, []
+    begun, last = -1, None
     for number, match in enumerate(found):
         opens = not any(other.reach > match.start for other in found[:number])
         if opens:
-            begun, last, says = match.start, None, []
-        inside = any(other.end > match.start for other in says)
-        if not opens and not (inside and match.end > max(other.end for other in says)):
-            continue
-        says.append(match)
-        if match.name != last:
+            begun = match.start
+        if opens or (match.start < last.end < match.end and match.name != last.name):
             partial = opens and alone(match, found, text)
             label = shown(match, text) if partial else "" if match.action == "drop" else f"[masked:{match.name}]"
             labels.setdefault(begun, []).append(label)
             counts[match.name] = counts.get(match.name, 0) + 1
-        last = match.name
+            last = match
     out = ""
     for place, character in enumerate(text):
         out += "".join(labels.get(place, [])) + ("" if place in masked else character)
