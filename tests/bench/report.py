@@ -76,10 +76,14 @@ def show(row: Row, before: dict[str, float], last_section: str) -> None:
     change = f"{(row.value / old - 1) * 100:+6.0f} %" if old else " " * 8
     verdict = {None: "", True: "held", False: "NOT HELD"}[row.held]
     sign = ">=" if row.at_least else "<="
-    budget = f"{sign} {row.budget:g}" if row.budget is not None else ""
+    budget = f"{sign} {_budget(row.budget)}" if row.budget is not None else ""
     print(
         f"  {row.name:<62}{_number(row.value):>10} {row.unit:<7}{budget:>10} {verdict:<9}{change}  {row.note}".rstrip()
     )
+
+
+def _budget(value: float) -> str:
+    return f"{value:,.0f}" if value == int(value) else f"{value:.3g}"
 
 
 def _number(value: float) -> str:

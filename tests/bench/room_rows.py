@@ -1,9 +1,8 @@
 """The rooms' own figures, measured by their own scripts beside this file and shown as rows."""
 
-import importlib
 from collections.abc import Iterator
 
-from tests.bench import bench_exchange, bench_identity, bench_masking, bench_mcp
+from tests.bench import bench_exchange, bench_identity, bench_masking, bench_mcp, bench_policy
 from tests.bench.report import Row
 
 SECTION = "6. The rooms alone"
@@ -18,7 +17,8 @@ def rows() -> Iterator[Row]:
         yield Row(SECTION, f"mcp: {name}", value, budget=target)
     for name, value in {**bench_identity.tokens(), **bench_identity.beside()}.items():
         yield Row(SECTION, f"identity and adapters: {name}", value)
-    yield from _policy()
+    for name, value, target in bench_policy.rows():
+        yield Row(SECTION, f"policy: {name}", value, budget=target)
 
 
 def _exchange() -> Iterator[Row]:
@@ -37,12 +37,3 @@ def _exchange() -> Iterator[Row]:
     finally:
         bench_exchange.measure = printing
     yield from found
-
-
-def _policy() -> Iterator[Row]:
-    try:
-        module = importlib.import_module("tests.bench.bench_policy")
-    except ModuleNotFoundError:
-        return
-    for name, value, target in module.rows():
-        yield Row(SECTION, f"policy: {name}", value, budget=target)

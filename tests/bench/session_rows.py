@@ -107,7 +107,10 @@ def prefixes(made: Worker, messages: list[pb.ProcessingRequest]) -> dict[str, fl
 def rows(folder: Path, caller: world.Caller) -> Iterator[Row]:
     with worker(folder, 1_000, caller) as made:
         messages = world.chat_exchange(caller.token)
-        yield Row(SECTION, "governed chat, four messages, record built", best_us(exchange(made, messages)), budget=120)
+        plain = world.chat_exchange(caller.token, secrets="")
+        yield Row(SECTION, "governed chat, two secrets masked, four messages, record built",
+                  best_us(exchange(made, messages)), budget=120)  # fmt: skip
+        yield Row(SECTION, "governed chat, nothing to mask in the answer", best_us(exchange(made, plain)), budget=120)
         for name, cost in prefixes(made, messages).items():
             yield Row(SECTION, f"  of which {name}", cost)
         quiet = exchange(made, messages)

@@ -87,15 +87,15 @@ def chat_request(size: int = 1024, *, stream: bool = False) -> bytes:
     return json.dumps(doc).encode()
 
 
-def chat_answer(size: int = 1024) -> bytes:
-    """A chat completion of about `size` bytes with two secrets in it."""
+def chat_answer(size: int = 1024, secrets: str = SECRETS) -> bytes:
+    """A chat completion of about `size` bytes, with an e-mail address and a card number in it unless told otherwise."""
     doc = {"id": "chatcmpl-B9MBs8CjcvOU2jLn4n570S5qMJKcT", "object": "chat.completion", "created": 1741569952,
            "model": "demo-large-2026-01-01",
            "choices": [{"index": 0, "message": {"role": "assistant", "content": "", "refusal": None},
                         "logprobs": None, "finish_reason": "stop"}],
            "usage": {"prompt_tokens": 190, "completion_tokens": 100, "total_tokens": 290,
                      "prompt_tokens_details": {"cached_tokens": 0}}}  # fmt: skip
-    doc["choices"][0]["message"]["content"] = SECRETS + _text(size - len(json.dumps(doc)) - len(SECRETS))
+    doc["choices"][0]["message"]["content"] = secrets + _text(size - len(json.dumps(doc)) - len(secrets))
     return json.dumps(doc).encode()
 
 
@@ -173,9 +173,9 @@ def body(kind: str, data: bytes, end: bool) -> pb.ProcessingRequest:
     return message
 
 
-def chat_exchange(token: str, size: int = 1024) -> list[pb.ProcessingRequest]:
+def chat_exchange(token: str, size: int = 1024, secrets: str = SECRETS) -> list[pb.ProcessingRequest]:
     """The four messages of a chat call whose answer is one JSON document."""
-    sent, answer = chat_request(size), chat_answer(size)
+    sent, answer = chat_request(size), chat_answer(size, secrets)
     return [
         request_headers(token, length=len(sent)),
         body("request_body", sent, True),
