@@ -58,7 +58,7 @@ bench: $(VENV)/.dev-stamp ## Measure the processor and the running gateway; prin
 
 lock: ## Pin again, with hashes (needs uv)
 	uv pip compile pyproject.toml --extra envoy --group build --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header -o requirements.txt
-	uv pip compile pyproject.toml --extra envoy --group build --group dev --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header -c requirements.txt -o requirements-dev.txt
+	uv pip compile pyproject.toml --extra envoy --extra aws --extra gcp --group build --group dev --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header -c requirements.txt -o requirements-dev.txt
 
 clean: ## Remove .venv and everything that tools left behind
 	rm -rf $(VENV) .gatereeve .pytest_cache .mypy_cache .ruff_cache .hypothesis build *.egg-info
