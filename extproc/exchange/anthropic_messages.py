@@ -9,7 +9,7 @@ from typing import Any
 
 from extproc.exchange import fields, json_body, sse
 from extproc.exchange.anthropic_answer import AnthropicAnswer
-from extproc.exchange.model import Answer, JsonObject, LlmCall
+from extproc.exchange.model import NOWHERE, Answer, JsonObject, LlmCall, Place
 from extproc.exchange.refusal import Refusal, Rendered
 from extproc.exchange.text import TextFilter
 
@@ -29,7 +29,7 @@ class AnthropicMessages:
 
     name = "anthropic-messages"
 
-    def read(self, operation: str, doc: JsonObject) -> LlmCall:
+    def read(self, operation: str, doc: JsonObject, place: Place = NOWHERE) -> LlmCall:  # noqa: ARG002  (the Protocol's)
         found = _Tools()
         for position, tool in enumerate(fields.objects(doc, "tools")):
             found.definition(tool, f"tools[{position}]")
@@ -50,6 +50,9 @@ class AnthropicMessages:
 
     def write(self, call: LlmCall, model: str) -> bytes:
         return json_body.encode({**call.doc, "model": model})
+
+    def path(self, call: LlmCall, model: str) -> str:  # noqa: ARG002  (the Protocol's signature)
+        return "/v1/messages/count_tokens" if call.operation == "count_tokens" else "/v1/messages"
 
     def models(self, names: tuple[str, ...]) -> bytes:
         first, last = (names[0], names[-1]) if names else (None, None)

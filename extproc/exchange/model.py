@@ -13,6 +13,22 @@ Plane = Literal["llm", "mcp"]
 
 
 @dataclass(frozen=True, slots=True)
+class Place:
+    """What the path said of a call, in APIs that say it there (Gemini, Vertex, Bedrock, Azure's deployments).
+
+    `framing` tells apart ways of streaming that only the path or query asks for: "" is the dialect's own, "array" a
+    JSON array in pieces.
+    """
+
+    model: str = ""
+    stream: bool = False
+    framing: str = ""
+
+
+NOWHERE = Place()
+
+
+@dataclass(frozen=True, slots=True)
 class LlmCall:
     """One call to an LLM API, as far as policy needs to know it.
 
@@ -29,6 +45,7 @@ class LlmCall:
     server_tools: tuple[str, ...] = ()
     max_tokens: int | None = None
     doc: JsonObject = field(default_factory=dict, repr=False)
+    framing: str = ""  # see `Place`
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,12 +108,17 @@ class Dialect(Protocol):
 
     name: str
 
-    def read(self, operation: str, doc: JsonObject) -> LlmCall:
-        """Decoded body to call. Raises `BadRequest` (reason body-shape) naming the field that is wrong."""
+    def read(self, operation: str, doc: JsonObject, place: Place = NOWHERE) -> LlmCall:
+        """Decoded body, and what the path said, to call. Raises `BadRequest` (reason body-shape) naming the field that
+        is wrong."""
         ...
 
     def write(self, call: LlmCall, model: str) -> bytes:
         """The body to send upstream: the judged document with the upstream's model name."""
+        ...
+
+    def path(self, call: LlmCall, model: str) -> str:
+        """Where the upstream takes this call, for example "/v1/messages"; without scheme, host and base path."""
         ...
 
     def models(self, names: tuple[str, ...]) -> bytes:

@@ -1,7 +1,7 @@
 """OpenAI Chat Completions, and the many upstreams that speak it. See `openai_chat_answer` for what comes back."""
 
 from extproc.exchange import fields, json_body, openai_error, sse
-from extproc.exchange.model import Answer, JsonObject, LlmCall
+from extproc.exchange.model import NOWHERE, Answer, JsonObject, LlmCall, Place
 from extproc.exchange.openai_chat_answer import OpenAiChatAnswer
 from extproc.exchange.refusal import Refusal, Rendered
 from extproc.exchange.text import TextFilter
@@ -12,7 +12,7 @@ class OpenAiChat:
 
     name = "openai-chat"
 
-    def read(self, operation: str, doc: JsonObject) -> LlmCall:
+    def read(self, operation: str, doc: JsonObject, place: Place = NOWHERE) -> LlmCall:  # noqa: ARG002  (the Protocol's)
         tools, server_tools = _tools(doc)
         return LlmCall(
             dialect=self.name,
@@ -27,6 +27,9 @@ class OpenAiChat:
 
     def write(self, call: LlmCall, model: str) -> bytes:
         return json_body.encode({**call.doc, "model": model})
+
+    def path(self, call: LlmCall, model: str) -> str:  # noqa: ARG002  (the Protocol's signature)
+        return "/v1/chat/completions"
 
     def models(self, names: tuple[str, ...]) -> bytes:
         return openai_error.models(names)

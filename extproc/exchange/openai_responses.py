@@ -8,7 +8,7 @@ prompt as `prompt`, because it may bring tools this gateway never sees.
 from typing import Any
 
 from extproc.exchange import fields, json_body, openai_error, sse
-from extproc.exchange.model import Answer, JsonObject, LlmCall
+from extproc.exchange.model import NOWHERE, Answer, JsonObject, LlmCall, Place
 from extproc.exchange.openai_responses_answer import OpenAiResponsesAnswer
 from extproc.exchange.refusal import Refusal, Rendered
 from extproc.exchange.text import TextFilter
@@ -19,7 +19,7 @@ class OpenAiResponses:
 
     name = "openai-responses"
 
-    def read(self, operation: str, doc: JsonObject) -> LlmCall:
+    def read(self, operation: str, doc: JsonObject, place: Place = NOWHERE) -> LlmCall:  # noqa: ARG002  (the Protocol's)
         names: list[str] = []
         served: list[str] = []
         _tools(doc, "tools", names, served)
@@ -44,6 +44,9 @@ class OpenAiResponses:
 
     def write(self, call: LlmCall, model: str) -> bytes:
         return json_body.encode({**call.doc, "model": model})
+
+    def path(self, call: LlmCall, model: str) -> str:  # noqa: ARG002  (the Protocol's signature)
+        return "/v1/responses"
 
     def models(self, names: tuple[str, ...]) -> bytes:
         return openai_error.models(names)

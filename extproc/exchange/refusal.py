@@ -55,6 +55,7 @@ class Reason(StrEnum):
     CONTENT_ENCODING = "content-encoding"
     BATCH_REFUSED = "batch-refused"
     HEADER_MISMATCH = "header-mismatch"
+    UNTRANSLATABLE = "untranslatable"
     # what came back
     ANSWER_UNREADABLE = "answer-unreadable"
     ANSWER_TOO_LARGE = "answer-too-large"
@@ -119,6 +120,9 @@ REASONS: dict[Reason, Explained] = {
     ),
     Reason.BATCH_REFUSED: Explained(400, "JSON-RPC batches are not accepted. Send one message per request."),
     Reason.HEADER_MISMATCH: Explained(400, "An Mcp-* header does not say what the body says."),
+    Reason.UNTRANSLATABLE: Explained(
+        400, "The model is served over another API, which has no equivalent for a part of this request."
+    ),
     Reason.ANSWER_UNREADABLE: Explained(502, "The upstream's answer could not be inspected, so it was not passed on."),
     Reason.ANSWER_TOO_LARGE: Explained(502, "The upstream's answer is larger than this gateway inspects."),
     Reason.UPSTREAM_FAILED: Explained(502, "The upstream could not be reached or broke off. Try again."),

@@ -1,0 +1,10 @@
+"""Every translation by its ordered pair of dialects."""
+
+from collections.abc import Mapping
+
+from extproc.exchange.translation.contract import Translation
+
+_ALL: tuple[Translation, ...] = ()
+
+TRANSLATIONS: Mapping[tuple[str, str], Translation] = {(pair.source, pair.target): pair for pair in _ALL}
+"""(source, target) to the translation."""
