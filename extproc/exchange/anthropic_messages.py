@@ -1,14 +1,8 @@
-"""Anthropic Messages and its token counting. See `anthropic_answer` for what comes back.
-
-Tools hide in five places: `tools`, `mcp_servers`, the tool additions inside messages, the tool changes that a
-compaction block carries, and types whose date says nothing about what they do. A typed tool is known by its type
-without the date, never by the name the client gave it.
-"""
-
-from typing import Any
+"""Anthropic Messages and its token counting. See `claude_answer` for what comes back, `claude_tools` for what goes."""
 
 from extproc.exchange import fields, json_body, sse
 from extproc.exchange.anthropic_answer import AnthropicAnswer
+from extproc.exchange.claude_tools import ClaudeTools
 from extproc.exchange.model import NOWHERE, Answer, JsonObject, LlmCall, Place
 from extproc.exchange.refusal import Refusal, Rendered
 from extproc.exchange.text import TextFilter
@@ -20,7 +14,6 @@ _ERRORS = {
     413: "request_too_large",
     429: "rate_limit_error",
 }
-_CLIENT_TOOLS = frozenset({"bash", "text_editor", "memory", "computer", "computer_toolset", "browser_toolset"})
 _EPOCH = "1970-01-01T00:00:00Z"
 
 
@@ -30,13 +23,8 @@ class AnthropicMessages:
     name = "anthropic-messages"
 
     def read(self, operation: str, doc: JsonObject, place: Place = NOWHERE) -> LlmCall:  # noqa: ARG002  (the Protocol's)
-        found = _Tools()
-        for position, tool in enumerate(fields.objects(doc, "tools")):
-            found.definition(tool, f"tools[{position}]")
-        for position, server in enumerate(fields.objects(doc, "mcp_servers")):
-            found.server(server, f"mcp_servers[{position}]", "name")
-        for position, message in enumerate(fields.objects(doc, "messages")):
-            found.message(message, f"messages[{position}]")
+        found = ClaudeTools()
+        found.document(doc)
         return LlmCall(
             dialect=self.name,
             operation=operation,
@@ -75,68 +63,6 @@ class AnthropicMessages:
 
     def answer(self, call: LlmCall, mask: TextFilter | None) -> Answer:  # noqa: ARG002  (the Protocol's signature)
         return AnthropicAnswer(mask)
-
-
-class _Tools:
-    """Collects tool names (run by the client) and server tools (run by Anthropic)."""
-
-    def __init__(self) -> None:
-        self.names: list[str] = []
-        self.served: list[str] = []
-
-    def definition(self, tool: JsonObject, where: str) -> None:
-        """An entry of `tools`, wherever it stands."""
-        kind = tool.get("type")
-        if kind is None or kind == "custom":
-            self.names.append(fields.name(tool, where))
-            return
-        family = _family(fields.name(tool, where, "type"))
-        if family == "mcp_toolset":
-            self.server(tool, where, "mcp_server_name")
-        elif family in _CLIENT_TOOLS:
-            self.names.append(family)
-        else:
-            self.served.append(family)
-
-    def server(self, entry: Any, where: str, key: str) -> None:
-        """An MCP server that Anthropic calls itself."""
-        served = "mcp:" + fields.name(entry, where, key)
-        if served not in self.served:
-            self.served.append(served)
-
-    def message(self, message: JsonObject, where: str) -> None:
-        """Tool changes in one message, whatever its role: the API decides which roles may carry them."""
-        content = message.get("content")
-        if type(content) is not list:
-            return
-        for block in content:
-            kind = block.get("type") if type(block) is dict else None
-            if kind == "tool_addition":
-                self.change(block.get("tool"), f"{where}.content.tool_addition")
-            elif kind == "compaction":
-                for change in fields.objects(block, "tool_changes", f"{where}.content.tool_changes"):
-                    self.change(change.get("tool", change), f"{where}.content.tool_changes")
-
-    def change(self, tool: Any, where: str) -> None:
-        """What a tool addition adds: a reference to something declared, or a definition of its own."""
-        kind = fields.name(tool, where, "type")
-        if kind == "tool_definition":
-            definition = tool.get("definition")
-            if type(definition) is not dict:
-                fields.refuse(f"{where}.definition", "an object")
-            self.definition(definition, where)
-        elif kind == "tool_reference":
-            self.names.append(fields.name(tool, where))
-        elif kind in ("mcp_tool_reference", "mcp_toolset_reference"):
-            self.server(tool, where, "server_name")
-        else:
-            fields.refuse(f"{where}.type", "a kind of tool this gateway knows")
-
-
-def _family(kind: str) -> str:
-    """A tool's type without its date: `web_search_20260318` is `web_search`."""
-    head, _, date = kind.rpartition("_")
-    return head if head and len(date) == 8 and date.isascii() and date.isdigit() else kind
 
 
 def _model(name: str) -> JsonObject:

@@ -75,9 +75,11 @@ class EventStreamReader:
         self._parts = [data[start:]] if self._have else []
         return messages
 
-    def finish(self) -> bool:
-        """Whether the stream ended between two messages."""
-        return self._have == 0
+    def finish(self) -> list[Message]:
+        """Nothing: a message is whole or it is none. Raises `Uninspectable` if the stream ended inside one."""
+        if self._have:
+            raise Uninspectable("The answer ended inside a message.")
+        return []
 
 
 def encode(headers: Mapping[str, str], payload: bytes) -> bytes:
