@@ -43,8 +43,15 @@ class Reply(Protocol):
 class Translation(Protocol):
     """One ordered pair of dialects. Implementations are stateless."""
 
-    source: str
-    target: str
+    @property
+    def source(self) -> str:
+        """The client's dialect."""
+        ...
+
+    @property
+    def target(self) -> str:
+        """The upstream's dialect."""
+        ...
 
     def request(self, call: LlmCall, model: str) -> Translated:
         """The call for the upstream's `model`. Raises `BadRequest` (untranslatable or body-shape), naming the field."""
