@@ -37,9 +37,8 @@ def write(talk: Conversation, model: str, version: str = VERSION) -> JsonObject:
     doc: JsonObject = {"model": model, "max_tokens": DEFAULT_LIMIT if talk.limit is None else talk.limit}
     system = _blocks(talk.system, "system", talk.loss)
     messages: list[JsonObject] = []
-    for position, turn in enumerate(talk.turns):
-        where = f"messages[{position}]"
-        blocks = _blocks(turn.blocks, where, talk.loss)
+    for turn in talk.turns:
+        blocks = _blocks(turn.blocks, "messages", talk.loss)
         if turn.role == "system":
             system += blocks
         elif not blocks:
