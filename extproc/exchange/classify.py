@@ -8,37 +8,79 @@ served at all. The query is not looked at.
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from extproc.exchange import anthropic_messages, openai_chat, openai_responses
-from extproc.exchange.model import Dialect, Plane
+from extproc.exchange import (
+    anthropic_messages,
+    azure,
+    gemini,
+    google_path,
+    openai_chat,
+    openai_completions,
+    openai_embeddings,
+    openai_responses,
+)
+from extproc.exchange.model import NOWHERE, Dialect, Place, Plane
 from extproc.exchange.refusal import Reason, Refusal
 
 DIALECTS: Mapping[str, Dialect] = {
-    dialect.name: dialect for dialect in (openai_chat.DIALECT, openai_responses.DIALECT, anthropic_messages.DIALECT)
+    dialect.name: dialect
+    for dialect in (
+        openai_chat.DIALECT,
+        openai_responses.DIALECT,
+        anthropic_messages.DIALECT,
+        openai_completions.DIALECT,
+        openai_embeddings.DIALECT,
+        azure.CHAT,
+        azure.COMPLETIONS,
+        azure.EMBEDDINGS,
+        gemini.DIALECT,
+        gemini.VERTEX,
+    )
 }
 """Every LLM dialect by its name."""
 
-_CHAT, _RESPONSES, _ANTHROPIC = (name for name in DIALECTS)
+_CHAT, _RESPONSES, _ANTHROPIC = openai_chat.DIALECT.name, openai_responses.DIALECT.name, anthropic_messages.DIALECT.name
+_COMPLETIONS, _EMBEDDINGS = openai_completions.DIALECT.name, openai_embeddings.DIALECT.name
+_GEMINI, _VERTEX = gemini.DIALECT.name, gemini.VERTEX.name
 
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """Where a request goes. LLM: `dialect` and `operation` ("chat", "count_tokens", "list_models", "get_model", the
-    last with `model`). MCP: `server`; dialect and operation are ""."""
+    """Where a request goes. LLM: `dialect` and `operation` ("chat", "text_completion", "embeddings", "count_tokens",
+    "list_models", "get_model", the last with `model`), and what the path says of the call itself. MCP: `server`;
+    dialect and operation are ""."""
 
     plane: Plane
     dialect: str = ""
     operation: str = ""
     server: str = ""
     model: str = ""
+    place: Place = NOWHERE
 
 
+_OPENAI = {
+    "chat/completions": (_CHAT, "chat"),
+    "responses": (_RESPONSES, "chat"),
+    "completions": (_COMPLETIONS, "text_completion"),
+    "embeddings": (_EMBEDDINGS, "embeddings"),
+}
 _EXACT = {
-    "/v1/chat/completions": ("POST", Route("llm", _CHAT, "chat")),
-    "/v1/responses": ("POST", Route("llm", _RESPONSES, "chat")),
+    # OpenAI's own, and Azure's newer surface, which is the same under another prefix
+    **{
+        f"{prefix}/v1/{end}": ("POST", Route("llm", dialect, operation))
+        for prefix in ("", "/openai")
+        for end, (dialect, operation) in _OPENAI.items()
+    },
+    # Azure's older surface names a deployment in the path, except here
+    "/openai/responses": ("POST", Route("llm", _RESPONSES, "chat")),
+    "/openai/models": ("GET", Route("llm", _CHAT, "list_models")),
     "/v1/messages": ("POST", Route("llm", _ANTHROPIC, "chat")),
     "/v1/messages/count_tokens": ("POST", Route("llm", _ANTHROPIC, "count_tokens")),
 }
 _MODELS = "/v1/models"
+_AZURE = "/openai"
+_DEPLOYMENTS = "/openai/deployments/"
+_GOOGLE_MODELS = ("/v1beta/models", "/v1alpha/models")
+_GOOGLE = {"generateContent": "chat", "streamGenerateContent": "chat", "countTokens": "count_tokens"}
 _MCP = "/mcp/"
 _MCP_METHODS = ("POST", "GET", "DELETE")
 _SERVER_CHARACTERS = frozenset("abcdefghijklmnopqrstuvwxyz0123456789-")
@@ -50,24 +92,36 @@ def classify(method: str, path: str, headers: Mapping[str, str]) -> Route | Refu
     if "upgrade" in headers or method == "CONNECT":
         # RFC 9110 15.5.22: a 426 must say which protocol would do. Codex falls back to plain requests on it.
         return Refusal.of(Reason.UPGRADE_REFUSED, headers=(("connection", "upgrade"), ("upgrade", "HTTP/1.1")))
-    path = path.partition("?")[0]
+    path, _, query = path.partition("?")
     exact = _EXACT.get(path)
     if exact is not None:
         allowed, route = exact
         return route if method == allowed else _method(allowed)
     if path.startswith(_MCP):
         return _mcp(method, path)
+    named = _by_model(path, query)
+    if named is not None:
+        return named if method == "POST" else _method("POST")
+    if path.startswith(_AZURE + _MODELS):
+        return _models(method, path[len(_AZURE) :], _CHAT)
     if path.startswith(_MODELS):
-        return _models(method, path, headers)
+        return _models(method, path, _lister(headers))
+    for models in _GOOGLE_MODELS:
+        if path.startswith(models) and ":" not in path:  # what follows a colon is a method, and none we serve
+            return _models(method, _MODELS + path[len(models) :], _GEMINI)
     return Refusal.of(Reason.ROUTE_UNKNOWN)
 
 
 def refusal_dialect(path: str, headers: Mapping[str, str]) -> Dialect:
     """The dialect in which to refuse a request that has no LLM route, or a wrong method for one."""
-    exact = _EXACT.get(path.partition("?")[0])
+    path = path.partition("?")[0]
+    exact = _EXACT.get(path)
     if exact is not None:
         return DIALECTS[exact[1].dialect]
-    return DIALECTS[_ANTHROPIC if "anthropic-version" in headers else _CHAT]
+    named = _by_model(path, "")
+    if named is not None:
+        return DIALECTS[named.dialect]
+    return DIALECTS[_GEMINI if path.startswith(_GOOGLE_MODELS) else _lister(headers)]
 
 
 def _mcp(method: str, path: str) -> Route | Refusal:
@@ -77,12 +131,37 @@ def _mcp(method: str, path: str) -> Route | Refusal:
     return Route("mcp", server=server) if method in _MCP_METHODS else _method(", ".join(_MCP_METHODS))
 
 
-def _models(method: str, path: str, headers: Mapping[str, str]) -> Route | Refusal:
-    dialect = _ANTHROPIC if "anthropic-version" in headers else _CHAT
+def _by_model(path: str, query: str) -> Route | None:
+    """The route of a path that names the model."""
+    google = google_path.decode(path)
+    if google is not None and google.method in _GOOGLE and google.publisher in ("", "google"):
+        stream = google.method == "streamGenerateContent"
+        place = Place(google.model, stream, google_path.framing(query) if stream else "")
+        return Route("llm", _VERTEX if google.publisher else _GEMINI, _GOOGLE[google.method], place=place)
+    if path.startswith(_DEPLOYMENTS):
+        deployment, _, end = path[len(_DEPLOYMENTS) :].partition("/")
+        if _is_model(deployment) and end in _OPENAI:
+            dialect, operation = _OPENAI[end]
+            return Route("llm", dialect, operation, place=Place(deployment))
+    return None
+
+
+def _lister(headers: Mapping[str, str]) -> str:
+    """Whose list of models is asked for where several APIs keep it at the same path."""
+    if "anthropic-version" in headers:
+        return _ANTHROPIC
+    return _GEMINI if "x-goog-api-key" in headers or "x-goog-api-client" in headers else _CHAT
+
+
+def _is_model(name: str) -> bool:
+    return name not in ("", ".", "..") and _MODEL_CHARACTERS.issuperset(name)
+
+
+def _models(method: str, path: str, dialect: str) -> Route | Refusal:
     if path == _MODELS:
         return Route("llm", dialect, "list_models") if method == "GET" else _method("GET")
     name = path[len(_MODELS) + 1 :]
-    if path[len(_MODELS)] != "/" or name in ("", ".", "..") or not _MODEL_CHARACTERS.issuperset(name):
+    if path[len(_MODELS)] != "/" or not _is_model(name):
         return Refusal.of(Reason.ROUTE_UNKNOWN)
     return Route("llm", dialect, "get_model", model=name) if method == "GET" else _method("GET")
 

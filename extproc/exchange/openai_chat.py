@@ -12,12 +12,12 @@ class OpenAiChat:
 
     name = "openai-chat"
 
-    def read(self, operation: str, doc: JsonObject, place: Place = NOWHERE) -> LlmCall:  # noqa: ARG002  (the Protocol's)
+    def read(self, operation: str, doc: JsonObject, place: Place = NOWHERE) -> LlmCall:
         tools, server_tools = _tools(doc)
         return LlmCall(
             dialect=self.name,
             operation=operation,
-            model=fields.model(doc),
+            model=place.model or fields.model(doc),
             stream=fields.flag(doc, "stream"),
             tools=tools,
             server_tools=server_tools,
@@ -63,6 +63,8 @@ def _tools(doc: JsonObject) -> tuple[tuple[str, ...], tuple[str, ...]]:
         names.append(fields.name(function, f"functions[{position}]"))
     if doc.get("web_search_options") is not None:
         served.append("web_search")
+    if doc.get("data_sources") is not None:  # Azure searches in the caller's stores
+        served.append("data_sources")
     return tuple(names), tuple(served)
 
 

@@ -119,7 +119,9 @@ class _Choice:
 
 
 class OpenAiChatAnswer(SseAnswer):
-    """Implements `exchange.model.Answer`."""
+    """Implements `exchange.model.Answer`. `blank` is a choice that brings nothing."""
+
+    blank: JsonObject = {"delta": {}}  # noqa: RUF012  (never changed)
 
     def __init__(self, mask: TextFilter | None) -> None:
         super().__init__(mask, _SHAPE)
@@ -239,7 +241,7 @@ class OpenAiChatAnswer(SseAnswer):
         chunk = {key: self._last[key] for key in _SKELETON if key in self._last}
         out = []
         for other in ended:
-            chunk["choices"] = [{"index": index, "delta": {}, **other, "finish_reason": None}]
+            chunk["choices"] = [{"index": index, **self.blank, **other, "finish_reason": None}]
             out.append(sse.encode("", json_body.encode(chunk)))
         return b"".join(out)
 

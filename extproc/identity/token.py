@@ -14,7 +14,7 @@ from typing import Any, NoReturn
 from extproc.exchange.refusal import Reason, Refusal
 
 MAX_TOKEN = 16 * 1024  # characters; Envoy's own header limit is 60 KiB, real tokens are 1 to 4
-SOURCES = ("authorization", "x-api-key", "api-key")  # where SDKs put their key
+SOURCES = ("authorization", "x-api-key", "api-key", "x-goog-api-key")  # where SDKs put their key
 
 _MAX_KID = 512
 # `crit` (RFC 7515 4.1.11) names extensions that must be understood, and we understand none; `b64` (RFC 7797) changes

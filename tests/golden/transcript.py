@@ -84,7 +84,7 @@ def view(dialect, stream):
     """Every channel of a stream: place -> text joined over all events."""
     joined = defaultdict(str)
     for _, doc in events(stream):
-        {"openai-chat": _chat, "anthropic-messages": _anthropic, "openai-responses": _responses}[dialect](doc, joined)
+        VIEWS[dialect](doc, joined)
     return {place: text for place, text in joined.items() if text}
 
 
@@ -111,6 +111,23 @@ def same_view(dialect, stream, original):
 def _chat(doc, joined):
     for choice in doc.get("choices") or []:
         _strings(choice.get("delta") or {}, (choice["index"],), joined)
+
+
+def _completions(doc, joined):
+    for choice in doc.get("choices") or []:
+        joined[choice["index"], "text"] += choice["text"]
+
+
+def _gemini(doc, joined):
+    for candidate in doc.get("candidates") or []:
+        index = candidate.get("index", 0)
+        for part in (candidate.get("content") or {}).get("parts") or []:
+            joined[index, "thought" if part.get("thought") else "text"] += part.get("text", "")
+            joined[index, "code"] += part.get("executableCode", {}).get("code", "")
+            call = part.get("functionCall", {})
+            joined[index, "names"] += call.get("name", "")
+            for piece in call.get("partialArgs", []):
+                joined[index, piece["jsonPath"]] += piece.get("stringValue", str(piece.get("numberValue", "")))
 
 
 def _strings(node, path, joined):
@@ -148,3 +165,12 @@ def _responses(doc, joined):
     else:
         for key, value in doc["delta"].items():
             joined[(*place, kind, key)] += value
+
+
+VIEWS = {
+    "openai-chat": _chat,
+    "openai-completions": _completions,
+    "openai-responses": _responses,
+    "anthropic-messages": _anthropic,
+    "gemini": _gemini,
+}

@@ -12,6 +12,7 @@ from extproc.errors import BadRequest, Uninspectable
 from extproc.exchange import json_body, sse
 from extproc.exchange.classify import DIALECTS
 from extproc.exchange.json_text import JsonTextStream, mask_json_text
+from extproc.exchange.model import Place
 
 _spec = importlib.util.spec_from_file_location(
     "exchange_transcript_property", Path(__file__).parents[1] / "golden" / "transcript.py"
@@ -108,6 +109,24 @@ def responses_streams(draw):
     return b"".join(map(event, events))
 
 
+@st.composite
+def gemini_streams(draw):
+    channels = {(index, thought): draw(texts) for index in (0, 1) for thought in (False, True)}
+    premature = draw(st.booleans())
+    events = []
+    for (index, thought), piece in interleaved(draw, channels):
+        part = {"text": piece, "thought": True} if thought else {"text": piece}
+        candidate = {"content": {"role": "model", "parts": [part]}, "index": index}
+        if premature:
+            candidate["finishReason"] = "STOP"
+        events.append({"candidates": [candidate], "modelVersion": "m"})
+    if draw(st.booleans()):
+        events.append({"candidates": [{"index": index, "finishReason": "STOP"} for index in (0, 1)]})
+    if draw(st.booleans()):
+        events.append({"usageMetadata": {"promptTokenCount": 1}})
+    return b"".join(map(event, events))
+
+
 def check(name, stream, chunks):
     out = transcript.run(DIALECTS[name].answer(None, transcript.FakeFilter()), chunks)
     assert out == transcript.run(DIALECTS[name].answer(None, transcript.FakeFilter()), [stream])
@@ -141,6 +160,19 @@ def test_openai_responses_whose_numbers_stay_consecutive_and_repeats_equal_their
         if doc["type"].endswith(".done"):
             whole = doc.get("text", doc.get("arguments"))
             assert shown.get(doc["type"].removesuffix(".done") + ".delta", "") == whole
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.data())
+def test_gemini_which_may_say_stop_before_it_stops(data):
+    stream = data.draw(gemini_streams())
+    out = check("gemini", stream, pieces(data.draw, stream))
+
+    def ends(stream):
+        docs = [doc for _, doc in transcript.events(stream)]
+        return {c["index"] for doc in docs for c in doc.get("candidates", []) if "finishReason" in c}
+
+    assert ends(out) == ends(stream)
 
 
 @settings(max_examples=400, deadline=None)
@@ -197,7 +229,9 @@ def test_hostile_bytes_raise_nothing_but_our_own_errors(body):
 
 KEYS = ["type", "choices", "delta", "index", "content", "message", "usage", "response", "item", "part", "error", "tool",
         "content_block", "output_index", "tool_calls", "function", "name", "finish_reason", "model", "input", "tools",
-        "messages", "tool_changes", "mcp_servers", "arguments", "x"]  # fmt: skip
+        "messages", "tool_changes", "mcp_servers", "arguments", "x", "candidates", "parts", "text", "functionCall",
+        "partialArgs", "stringValue", "finishReason", "usageMetadata", "promptFeedback", "generationConfig",
+        "functionDeclarations", "generateContentRequest", "thought", "data", "embedding"]  # fmt: skip
 KINDS = ["", "response.x.delta", "response.x.done", "response.output_item.added", "content_block_start",
          "content_block_delta", "message_start", "error"]  # fmt: skip
 anything = st.recursive(
@@ -226,4 +260,4 @@ def test_documents_of_any_shape_raise_nothing_but_our_own_errors(name, doc, kind
         answer.finish()
     if isinstance(doc, dict):
         with suppress(BadRequest):
-            DIALECTS[name].read("chat", doc)
+            DIALECTS[name].read("chat", doc, Place("m"))

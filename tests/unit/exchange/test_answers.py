@@ -8,9 +8,13 @@ import pytest
 from extproc.errors import Uninspectable
 from extproc.exchange import json_body
 from extproc.exchange.classify import DIALECTS
+from extproc.exchange.model import Place
 
 GOLDEN = Path(__file__).parents[2] / "golden"
-CASES = sorted(case for name in DIALECTS for case in (GOLDEN / name).iterdir())
+# what another dialect's transcripts show already: the same class at another path
+SAME = {"azure-openai-chat", "azure-openai-completions", "azure-openai-embeddings", "vertex-gemini"}
+WHOLE_ONLY = {"openai-embeddings"}
+CASES = sorted(case for name in set(DIALECTS) - SAME for case in (GOLDEN / name).iterdir())
 STREAMS = [
     pytest.param(case, id=f"{case.parent.name}: {case.name}") for case in CASES if (case / "answer.sse").exists()
 ]
@@ -22,7 +26,12 @@ EVERY = STREAMS + DOCUMENTS
 
 def begin(case, mask):
     dialect = DIALECTS[case.parent.name]
-    return dialect.answer(dialect.read("chat", json_body.decode((case / "request.json").read_bytes())), mask)
+    return dialect.answer(asked(case), mask)
+
+
+def asked(case):
+    doc = json_body.decode((case / "request.json").read_bytes())
+    return DIALECTS[case.parent.name].read("chat", doc, Place("m", True))
 
 
 def learned(answer):
@@ -36,8 +45,8 @@ def learned(answer):
 
 
 def test_there_are_transcripts_for_every_dialect():
-    assert {case.values[0].parent.name for case in STREAMS} == set(DIALECTS)
-    assert {case.values[0].parent.name for case in DOCUMENTS} == set(DIALECTS)
+    assert {case.values[0].parent.name for case in STREAMS} == set(DIALECTS) - SAME - WHOLE_ONLY
+    assert {case.values[0].parent.name for case in DOCUMENTS} == set(DIALECTS) - SAME
 
 
 @pytest.mark.parametrize("case", STREAMS)
@@ -67,8 +76,7 @@ def test_what_the_audit_learns_is_the_same_with_and_without_a_mask(case, transcr
 
 @pytest.mark.parametrize("case", EVERY)
 def test_the_request_names_its_tools(case):
-    dialect = DIALECTS[case.parent.name]
-    call = dialect.read("chat", json_body.decode((case / "request.json").read_bytes()))
+    call = asked(case)
     facts = json.loads((case / "facts.json").read_bytes())
     assert [list(call.tools), list(call.server_tools)] == [facts["tools"], facts["server_tools"]]
 

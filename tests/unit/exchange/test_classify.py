@@ -1,6 +1,7 @@
 import pytest
 
 from extproc.exchange.classify import DIALECTS, Route, classify, refusal_dialect
+from extproc.exchange.model import Place
 from extproc.exchange.refusal import Reason
 
 CLAUDE = {"anthropic-version": "2023-06-01"}
@@ -18,6 +19,58 @@ CLAUDE = {"anthropic-version": "2023-06-01"}
         ("GET", "/v1/models?limit=1000", CLAUDE, Route("llm", "anthropic-messages", "list_models")),
         ("GET", "/v1/models/gpt-5.1:x", {}, Route("llm", "openai-chat", "get_model", model="gpt-5.1:x")),
         ("GET", "/v1/models/c", CLAUDE, Route("llm", "anthropic-messages", "get_model", model="c")),
+        ("POST", "/v1/completions", {}, Route("llm", "openai-completions", "text_completion")),
+        ("POST", "/v1/embeddings", {}, Route("llm", "openai-embeddings", "embeddings")),
+        ("POST", "/openai/v1/chat/completions", {}, Route("llm", "openai-chat", "chat")),
+        ("POST", "/openai/v1/responses?api-version=preview", {}, Route("llm", "openai-responses", "chat")),
+        ("POST", "/openai/responses?api-version=x", {}, Route("llm", "openai-responses", "chat")),
+        ("GET", "/openai/v1/models/a", {}, Route("llm", "openai-chat", "get_model", model="a")),
+        (
+            "POST",
+            "/openai/deployments/gpt-4/chat/completions?api-version=2024-10-21",
+            {},
+            Route("llm", "openai-chat", "chat", place=Place("gpt-4")),
+        ),
+        (
+            "POST",
+            "/openai/deployments/e/embeddings?api-version=1",
+            {},
+            Route("llm", "openai-embeddings", "embeddings", place=Place("e")),
+        ),
+        (
+            "POST",
+            "/v1beta/models/gemini-3:generateContent",
+            {},
+            Route("llm", "gemini", "chat", place=Place("gemini-3")),
+        ),
+        ("POST", "/v1/models/a:b:countTokens", {}, Route("llm", "gemini", "count_tokens", place=Place("a:b"))),
+        (
+            "POST",
+            "/v1beta/models/g:streamGenerateContent?key=k&alt=sse",
+            {},
+            Route("llm", "gemini", "chat", place=Place("g", True)),
+        ),
+        (
+            "POST",
+            "/v1beta/models/g:streamGenerateContent?alt=sse&alt=json",
+            {},
+            Route("llm", "gemini", "chat", place=Place("g", True, "array")),
+        ),
+        (
+            "POST",
+            "/v1beta1/projects/p-1/locations/us-east1/publishers/google/models/g:streamGenerateContent",
+            {},
+            Route("llm", "vertex-gemini", "chat", place=Place("g", True, "array")),
+        ),
+        (
+            "POST",
+            "/v1beta1/publishers/google/models/g:generateContent",
+            {},
+            Route("llm", "vertex-gemini", "chat", place=Place("g")),
+        ),
+        ("GET", "/v1beta/models", {}, Route("llm", "gemini", "list_models")),
+        ("GET", "/v1beta/models/g", {}, Route("llm", "gemini", "get_model", model="g")),
+        ("GET", "/v1/models", {"x-goog-api-key": "k"}, Route("llm", "gemini", "list_models")),
         ("POST", "/mcp/git-hub2", {}, Route("mcp", server="git-hub2")),
         ("GET", "/mcp/a/", {}, Route("mcp", server="a")),
         ("DELETE", "/mcp/a?session=1", {}, Route("mcp", server="a")),
@@ -31,7 +84,14 @@ def test_what_is_served(method, path, headers, route):
     "path",
     ["", "/", "*", "/v1", "/v1/chat/completions/", "//v1/chat/completions", "/v1//chat/completions", "/V1/messages",
      "/v1/./chat/completions", "/v1/x/../messages", "/v1/chat%2Fcompletions", "/v1/messages;a=b", "/v1/messages#x",
-     "/v1/messages/batches", "/v1/responses/resp_1", "/v1/responses/compact", "/v1/embeddings", "/v1/modelsx",
+     "/v1/messages/batches", "/v1/responses/resp_1", "/v1/responses/compact", "/v1/modelsx",
+     "/v1beta/models/g:embedContent", "/v2/models/g:generateContent", "/v1beta/models/a%2Fb:generateContent",
+     "/v1beta/models/..:generateContent", "/v1beta/tunedModels/g:generateContent", "/v1beta//models/g:countTokens",
+     "/v1/projects/p/locations/publishers/google/models/g:generateContent",
+     "/v1/projects/../locations/l/publishers/google/models/g:generateContent",
+     "/v1/publishers/other/models/g:generateContent", "/v1beta/models/:generateContent",
+     "/openai/deployments/g/chat/completions/", "/openai/deployments/a/b/chat/completions", "/openai/deployments/g",
+     "/openai/deployments/../chat/completions", "/openai/deployments/g/images/generations", "/openai/v1/files",
      "/v1/models/", "/v1/models/a/b", "/v1/models/a%2Fb", "/v1/models/..", "/v1/models/.", "/v1/models//a",
      "/mcp", "/mcp/", "/mcp//", "/mcp/a//", "/mcp/a/b", "/mcp/A", "/mcp/a%2f", "/mcp/..", "/mcp/a_b", "/mcp/é",
      "http://host/v1/messages", "/v1/messages\x00", " /v1/messages"],
@@ -50,6 +110,8 @@ def test_anything_else_is_unknown(path):
         ("DELETE", "/v1/models/x", "GET"),
         ("PUT", "/mcp/a", "POST, GET, DELETE"),
         ("post", "/v1/responses", "POST"),
+        ("GET", "/v1beta/models/g:generateContent", "POST"),
+        ("GET", "/openai/deployments/g/chat/completions", "POST"),
     ],
 )
 def test_a_wrong_method_is_told_the_right_one(method, path, allow):
@@ -75,6 +137,9 @@ def test_upgrades_are_refused_so_that_codex_falls_back(method, headers):
         ("/nowhere", CLAUDE, "anthropic-messages"),
         ("/v1/messages", {}, "anthropic-messages"),
         ("/v1/responses?x", CLAUDE, "openai-responses"),
+        ("/v1beta/models/g:generateContent?x", {}, "gemini"),
+        ("/v1beta/models/x/y", {}, "gemini"),
+        ("/openai/deployments/g/embeddings", {}, "openai-embeddings"),
     ],
 )
 def test_a_refusal_speaks_the_dialect_of_its_path(path, headers, name):

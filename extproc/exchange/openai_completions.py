@@ -1,0 +1,54 @@
+"""OpenAI's legacy Completions, which llama.cpp, vLLM and editors still speak. No tools; a choice is a `text`."""
+
+from extproc.exchange import fields, json_body, openai_error, sse
+from extproc.exchange.model import NOWHERE, Answer, JsonObject, LlmCall, Place
+from extproc.exchange.openai_chat_answer import OpenAiChatAnswer
+from extproc.exchange.refusal import Refusal, Rendered
+from extproc.exchange.text import TextFilter
+
+
+class OpenAiCompletions:
+    """Implements `exchange.model.Dialect`."""
+
+    name = "openai-completions"
+
+    def read(self, operation: str, doc: JsonObject, place: Place = NOWHERE) -> LlmCall:
+        return LlmCall(
+            dialect=self.name,
+            operation=operation,
+            model=place.model or fields.model(doc),
+            stream=fields.flag(doc, "stream"),
+            max_tokens=fields.number(doc, "max_tokens"),
+            doc=doc,
+        )
+
+    def write(self, call: LlmCall, model: str) -> bytes:
+        return json_body.encode({**call.doc, "model": model})
+
+    def path(self, call: LlmCall, model: str) -> str:  # noqa: ARG002  (the Protocol's signature)
+        return "/v1/completions"
+
+    def models(self, names: tuple[str, ...]) -> bytes:
+        return openai_error.models(names)
+
+    def model(self, name: str) -> bytes:
+        return json_body.encode(openai_error.model(name))
+
+    def refusal(self, refusal: Refusal) -> Rendered:
+        return openai_error.render(refusal)
+
+    def error_event(self, refusal: Refusal) -> bytes:
+        """One data line with the error, which SDKs raise. No `[DONE]`: it would say that the answer is whole."""
+        return sse.encode("", json_body.encode({"error": openai_error.error(refusal)}))
+
+    def answer(self, call: LlmCall, mask: TextFilter | None) -> Answer:  # noqa: ARG002  (the Protocol's signature)
+        return CompletionsAnswer(mask)
+
+
+class CompletionsAnswer(OpenAiChatAnswer):
+    """A choice is masked as a tree whatever is in it; only a chunk made for a tail must not look like a chat's."""
+
+    blank: JsonObject = {}  # noqa: RUF012  (never changed)
+
+
+DIALECT = OpenAiCompletions()
