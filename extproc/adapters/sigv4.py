@@ -1,0 +1,84 @@
+"""AWS Signature Version 4 for Bedrock, by botocore's own signer.
+
+Signed last, over what Envoy will send: host, path (its escapes escaped once more), query and the hash of the final
+body. Of the headers only those are signed that nothing on the way rewrites: a proxy may drop or add content-length,
+trace headers and user-agent, and a signature that covers them would break. Needs the extra `aws`; botocore is not
+imported before the first signature. Knows no file, no network and no policy.
+"""
+
+from collections.abc import Mapping
+from functools import cache
+from importlib import import_module
+from typing import Any, NamedTuple
+
+from extproc.errors import StartupError
+
+_SIGNED = frozenset({"host", "content-type"})
+_SIGNED_PREFIX = "x-amz-"
+# What this module sets itself: a copy of the client's would be signed, or sent, beside ours.
+_OURS = frozenset({"authorization", "x-amz-date", "x-amz-security-token", "x-amz-content-sha256"})
+# The first label of a host, without "-fips", and the name its service signs by.
+_SERVICES = {
+    "bedrock-runtime": "bedrock",
+    "bedrock-agent-runtime": "bedrock",
+    "bedrock": "bedrock",
+    "bedrock-mantle": "bedrock-mantle",
+}
+
+
+class Keys(NamedTuple):
+    """One set of AWS credentials. `token` is None for long-lived ones. Never put into a log or a message."""
+
+    access_key: str
+    secret_key: str
+    token: str | None = None
+
+    def __repr__(self) -> str:
+        return "Keys(...)"
+
+
+def sign(
+    keys: Keys, method: str, url: str, headers: Mapping[str, str], body: bytes, region: str, service: str
+) -> tuple[tuple[str, str], ...]:
+    """The headers to set: authorization, x-amz-date and, for temporary keys, x-amz-security-token.
+
+    `url` is absolute, its path percent-encoded as it will be sent. `headers` are the request's, with lower-case names;
+    those that are not safe to sign are left out of the signature, and stay as they are. The signature is good for five
+    minutes around now (UTC). Raises `StartupError` without botocore.
+    """
+    auth, request_type = _botocore()
+    safe = {
+        name: value
+        for name, value in headers.items()
+        if (name in _SIGNED or name.startswith(_SIGNED_PREFIX)) and name not in _OURS
+    }
+    request = request_type(method=method, url=url, headers=safe, data=body)
+    auth(keys, service, region).add_auth(request)
+    found = {name.lower(): value for name, value in request.headers.items()}
+    return tuple(
+        (name, found[name]) for name in ("authorization", "x-amz-date", "x-amz-security-token") if name in found
+    )
+
+
+def service_of(host: str) -> tuple[str, str] | None:
+    """(signing name, region) of one of Bedrock's hosts, VPC endpoints included; None for any other host. Both go into
+    the signature, and AWS refuses one that is for another region than the host's."""
+    labels = host.lower().partition(":")[0].split(".")
+    if labels[-2:] in (["api", "aws"], ["amazonaws", "com"]):
+        labels = labels[:-2]
+    elif labels[-3:] == ["amazonaws", "com", "cn"]:
+        labels = labels[:-3]
+    else:
+        return None
+    if labels and labels[-1] == "vpce":
+        labels = labels[1:-1]  # vpce-0abc.bedrock-runtime.eu-west-1.vpce
+    service = _SERVICES.get(labels[0].removesuffix("-fips")) if len(labels) == 2 else None
+    return (service, labels[1]) if service and labels[1] else None
+
+
+@cache
+def _botocore() -> tuple[Any, Any]:
+    try:
+        return import_module("botocore.auth").SigV4Auth, import_module("botocore.awsrequest").AWSRequest
+    except ModuleNotFoundError:
+        raise StartupError("Signing for AWS needs botocore: install gatereeve[aws].") from None
