@@ -9,6 +9,7 @@ from extproc.exchange import json_body, sse
 from extproc.exchange.model import JsonObject, LlmCall, Usage
 from extproc.exchange.translation.assembly import Failure, Stop
 from extproc.exchange.translation.failures import to_anthropic
+from extproc.exchange.translation.shapes import is_object
 
 _REASONS = {
     Stop.END: "end_turn",
@@ -64,7 +65,7 @@ class AnthropicStream:
         self._start({"type": "redacted_thinking", "data": data})
 
     def call(self, index: int, id: str, name: str) -> None:
-        if self._open == "call" and not _whole("".join(self._input)):
+        if self._open == "call" and not is_object("".join(self._input)):
             self._waiting[index] = (id, name, [])
             return
         self._begin_call(index, id, name)
@@ -257,12 +258,3 @@ def _message(model: str, id: str) -> JsonObject:
 
 def _stop(stop: Stop, detail: str) -> JsonObject:
     return {"stop_reason": _REASONS[stop], "stop_sequence": detail if stop is Stop.SEQUENCE and detail else None}
-
-
-def _whole(text: str) -> bool:
-    """Whether a call's input is complete."""
-    try:
-        json_body.decode(text.encode("utf-8", "replace"))
-    except BadRequest:
-        return False
-    return True

@@ -31,6 +31,9 @@ _OWN = {
     "reasoning": "messages[].content[].thinking",
     "reasoning.sealed": "messages[].content[].redacted_thinking",
     "result.error": "messages[].content[].is_error",
+    "parallel": "tool_choice.disable_parallel_tool_use",
+    "tool.strict": "tools[].strict",
+    "file.name": "messages[].content[].title",
 }
 _KNOWN = frozenset(
     {

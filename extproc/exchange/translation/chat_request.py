@@ -25,6 +25,9 @@ _OWN = {
     "format.name": "response_format.json_schema.name",
     "format.description": "response_format.json_schema.description",
     "format.strict": "response_format.json_schema.strict",
+    "parallel": "parallel_tool_calls",
+    "tool.strict": "tools[].function.strict",
+    "file.name": "messages[].content[].file.filename",
 }
 _READ = frozenset(
     {

@@ -2,12 +2,27 @@
 
 from collections.abc import Mapping
 
-from extproc.exchange.translation import anthropic_to_openai_chat, openai_chat_to_anthropic
+from extproc.exchange.translation import (
+    anthropic_to_gemini,
+    anthropic_to_openai_chat,
+    openai_chat_to_anthropic,
+    openai_chat_to_gemini,
+    openai_responses_to_anthropic,
+    openai_responses_to_openai_chat,
+    same_body,
+)
 from extproc.exchange.translation.contract import Translation
 
 _ALL: tuple[Translation, ...] = (
+    anthropic_to_gemini.TRANSLATION,
+    anthropic_to_gemini.VERTEX,
     anthropic_to_openai_chat.TRANSLATION,
     openai_chat_to_anthropic.TRANSLATION,
+    openai_chat_to_gemini.TRANSLATION,
+    openai_chat_to_gemini.VERTEX,
+    openai_responses_to_anthropic.TRANSLATION,
+    openai_responses_to_openai_chat.TRANSLATION,
+    *same_body.TRANSLATIONS,
 )
 
 TRANSLATIONS: Mapping[tuple[str, str], Translation] = {(pair.source, pair.target): pair for pair in _ALL}

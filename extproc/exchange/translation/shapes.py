@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from extproc.errors import BadRequest
+from extproc.exchange import json_body
 from extproc.exchange.fields import refuse
 from extproc.exchange.model import JsonObject
 
@@ -52,3 +54,12 @@ def optional(node: JsonObject, key: str, kind: type, where: str) -> Any:
     if value is not None and type(value) is not kind:
         refuse(f"{where}{key}", {bool: "a boolean", dict: "an object", list: "a list", str: "a string"}[kind])
     return value
+
+
+def is_object(written: str) -> bool:
+    """Whether the text of a call's input is complete."""
+    try:
+        json_body.decode(written.encode("utf-8", "replace"))
+    except BadRequest:
+        return False
+    return True
