@@ -11,6 +11,9 @@ from dataclasses import dataclass
 from extproc.exchange import (
     anthropic_messages,
     azure,
+    bedrock_converse,
+    bedrock_invoke,
+    bedrock_path,
     gemini,
     google_path,
     openai_chat,
@@ -34,6 +37,8 @@ DIALECTS: Mapping[str, Dialect] = {
         azure.EMBEDDINGS,
         gemini.DIALECT,
         gemini.VERTEX,
+        bedrock_converse.DIALECT,
+        bedrock_invoke.DIALECT,
     )
 }
 """Every LLM dialect by its name."""
@@ -41,6 +46,7 @@ DIALECTS: Mapping[str, Dialect] = {
 _CHAT, _RESPONSES, _ANTHROPIC = openai_chat.DIALECT.name, openai_responses.DIALECT.name, anthropic_messages.DIALECT.name
 _COMPLETIONS, _EMBEDDINGS = openai_completions.DIALECT.name, openai_embeddings.DIALECT.name
 _GEMINI, _VERTEX = gemini.DIALECT.name, gemini.VERTEX.name
+_CONVERSE, _INVOKE = bedrock_converse.DIALECT.name, bedrock_invoke.DIALECT.name
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,14 +79,25 @@ _EXACT = {
     # Azure's older surface names a deployment in the path, except here
     "/openai/responses": ("POST", Route("llm", _RESPONSES, "chat")),
     "/openai/models": ("GET", Route("llm", _CHAT, "list_models")),
-    "/v1/messages": ("POST", Route("llm", _ANTHROPIC, "chat")),
-    "/v1/messages/count_tokens": ("POST", Route("llm", _ANTHROPIC, "count_tokens")),
+    # Anthropic's own, and what Bedrock Mantle and Azure's Foundry make of it
+    **{
+        f"{prefix}/v1/messages{end}": ("POST", Route("llm", _ANTHROPIC, operation))
+        for prefix in ("", "/anthropic")
+        for end, operation in (("", "chat"), ("/count_tokens", "count_tokens"))
+    },
+    "/foundation-models": ("GET", Route("llm", _CONVERSE, "list_models")),
 }
 _MODELS = "/v1/models"
 _AZURE = "/openai"
 _DEPLOYMENTS = "/openai/deployments/"
 _GOOGLE_MODELS = ("/v1beta/models", "/v1alpha/models")
 _GOOGLE = {"generateContent": "chat", "streamGenerateContent": "chat", "countTokens": "count_tokens"}
+_BEDROCK = {  # operation in the path to dialect and whether it streams
+    "converse": (_CONVERSE, False),
+    "converse-stream": (_CONVERSE, True),
+    "invoke": (_INVOKE, False),
+    "invoke-with-response-stream": (_INVOKE, True),
+}
 _MCP = "/mcp/"
 _MCP_METHODS = ("POST", "GET", "DELETE")
 _SERVER_CHARACTERS = frozenset("abcdefghijklmnopqrstuvwxyz0123456789-")
@@ -121,6 +138,8 @@ def refusal_dialect(path: str, headers: Mapping[str, str]) -> Dialect:
     named = _by_model(path, "")
     if named is not None:
         return DIALECTS[named.dialect]
+    if path.startswith(bedrock_path.PREFIX):
+        return DIALECTS[_CONVERSE]
     return DIALECTS[_GEMINI if path.startswith(_GOOGLE_MODELS) else _lister(headers)]
 
 
@@ -143,6 +162,10 @@ def _by_model(path: str, query: str) -> Route | None:
         if _is_model(deployment) and end in _OPENAI:
             dialect, operation = _OPENAI[end]
             return Route("llm", dialect, operation, place=Place(deployment))
+    bedrock = bedrock_path.decode(path)
+    if bedrock is not None and bedrock[1] in _BEDROCK:
+        dialect, stream = _BEDROCK[bedrock[1]]
+        return Route("llm", dialect, "chat", place=Place(bedrock[0], stream))
     return None
 
 

@@ -71,6 +71,28 @@ CLAUDE = {"anthropic-version": "2023-06-01"}
         ("GET", "/v1beta/models", {}, Route("llm", "gemini", "list_models")),
         ("GET", "/v1beta/models/g", {}, Route("llm", "gemini", "get_model", model="g")),
         ("GET", "/v1/models", {"x-goog-api-key": "k"}, Route("llm", "gemini", "list_models")),
+        ("POST", "/anthropic/v1/messages", {}, Route("llm", "anthropic-messages", "chat")),
+        ("POST", "/anthropic/v1/messages/count_tokens", {}, Route("llm", "anthropic-messages", "count_tokens")),
+        (
+            "POST",
+            "/model/eu.anthropic.claude-x-v1%3A0/converse",
+            {},
+            Route("llm", "bedrock-converse", "chat", place=Place("eu.anthropic.claude-x-v1:0")),
+        ),
+        (
+            "POST",
+            "/model/arn%3Aaws%3Abedrock%3Ax%3A1%3Ainference-profile%2Fy/converse-stream",
+            {},
+            Route("llm", "bedrock-converse", "chat", place=Place("arn:aws:bedrock:x:1:inference-profile/y", True)),
+        ),
+        ("POST", "/model/m/invoke?x=y", CLAUDE, Route("llm", "bedrock-invoke", "chat", place=Place("m"))),
+        (
+            "POST",
+            "/model/m/invoke-with-response-stream",
+            {},
+            Route("llm", "bedrock-invoke", "chat", place=Place("m", True)),
+        ),
+        ("GET", "/foundation-models", {}, Route("llm", "bedrock-converse", "list_models")),
         ("POST", "/mcp/git-hub2", {}, Route("mcp", server="git-hub2")),
         ("GET", "/mcp/a/", {}, Route("mcp", server="a")),
         ("DELETE", "/mcp/a?session=1", {}, Route("mcp", server="a")),
@@ -93,6 +115,9 @@ def test_what_is_served(method, path, headers, route):
      "/openai/deployments/g/chat/completions/", "/openai/deployments/a/b/chat/completions", "/openai/deployments/g",
      "/openai/deployments/../chat/completions", "/openai/deployments/g/images/generations", "/openai/v1/files",
      "/v1/models/", "/v1/models/a/b", "/v1/models/a%2Fb", "/v1/models/..", "/v1/models/.", "/v1/models//a",
+     "/model/m", "/model/m/", "/model/m/count-tokens", "/model/m/converse/", "/model/m/Converse", "/model//converse",
+     "/model/a/b/converse", "/model/a%252Fb/converse", "/model/%2e%2e/converse", "/model/m/converse%2Dstream",
+     "/foundation-models/", "/anthropic/v1/messages/", "/anthropic/v1/models/a", "/model/m;x/converse",
      "/mcp", "/mcp/", "/mcp//", "/mcp/a//", "/mcp/a/b", "/mcp/A", "/mcp/a%2f", "/mcp/..", "/mcp/a_b", "/mcp/é",
      "http://host/v1/messages", "/v1/messages\x00", " /v1/messages"],
 )  # fmt: skip
@@ -112,6 +137,8 @@ def test_anything_else_is_unknown(path):
         ("post", "/v1/responses", "POST"),
         ("GET", "/v1beta/models/g:generateContent", "POST"),
         ("GET", "/openai/deployments/g/chat/completions", "POST"),
+        ("GET", "/model/m/converse", "POST"),
+        ("POST", "/foundation-models", "GET"),
     ],
 )
 def test_a_wrong_method_is_told_the_right_one(method, path, allow):
@@ -140,6 +167,9 @@ def test_upgrades_are_refused_so_that_codex_falls_back(method, headers):
         ("/v1beta/models/g:generateContent?x", {}, "gemini"),
         ("/v1beta/models/x/y", {}, "gemini"),
         ("/openai/deployments/g/embeddings", {}, "openai-embeddings"),
+        ("/model/m/converse", {}, "bedrock-converse"),
+        ("/model/m/invoke?x", {}, "bedrock-invoke"),
+        ("/model/m/nowhere", CLAUDE, "bedrock-converse"),
     ],
 )
 def test_a_refusal_speaks_the_dialect_of_its_path(path, headers, name):
