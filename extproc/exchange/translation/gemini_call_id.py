@@ -25,15 +25,15 @@ class CallId:
 
 def write(call: CallId, answer: str, number: int) -> str:
     """The client's id for the `number`th call of an answer, whose own id makes a made-up one unique."""
-    id = call.id or f"{_MADE}{''.join([char for char in answer if char.isascii() and char.isalnum()])}_{number}"
+    name = call.id or f"{_MADE}{''.join([char for char in answer if char.isascii() and char.isalnum()])}_{number}"
     if call.signature and _BASE64.issuperset(call.signature):
-        return f"{id}{_SIGNED}{call.signature.translate(_TO_URL)}"
-    return id
+        return f"{name}{_SIGNED}{call.signature.translate(_TO_URL)}"
+    return name
 
 
 def read(text: str) -> CallId:
     """What a client's id says. An id that is not ours is one that some other API made: it is kept."""
-    id, _, signature = text.partition(_SIGNED)
+    name, _, signature = text.partition(_SIGNED)
     signature = signature.translate(_FROM_URL)
     signature += "=" * (-len(signature) % 4)
-    return CallId("" if id.startswith(_MADE) else id, signature)
+    return CallId("" if name.startswith(_MADE) else name, signature)

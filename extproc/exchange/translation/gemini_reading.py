@@ -108,8 +108,7 @@ class GeminiReading:
     def _chunk(self, doc: JsonObject) -> None:
         self._count(doc.get("usageMetadata"))
         if self._id is None:
-            id = doc.get("responseId")
-            self._id = id if type(id) is str else ""
+            self._id = _text(doc, "responseId")
             self._into.begin(self._id, self._usage)
         feedback = doc.get("promptFeedback")
         if type(feedback) is dict and type(feedback.get("blockReason")) is str:
@@ -152,8 +151,8 @@ class GeminiReading:
             raise Uninspectable("A function call of the answer has no whole arguments.")
         index = self._calls
         self._calls += 1
-        id = gemini_call_id.write(CallId(_text(call, "id"), signature), self._id or "", index)
-        self._into.call(index, id, _text(call, "name"))
+        known = CallId(_text(call, "id"), signature)
+        self._into.call(index, gemini_call_id.write(known, self._id or "", index), _text(call, "name"))
         self._into.arguments(index, json_body.encode(args).decode("utf-8"))
 
     def _stop(self) -> Stop:
