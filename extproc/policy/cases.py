@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 from pydantic import Field, ValidationError, model_validator
 
@@ -12,7 +12,7 @@ from extproc.exchange.refusal import Reason
 from extproc.identity.model import Identity
 from extproc.policy.decide import decide_llm, decide_mcp
 from extproc.policy.decision import Decision, Verdict
-from extproc.policy.documents import Declared
+from extproc.policy.documents import Declared, DialectName
 from extproc.policy.fields import Text
 from extproc.policy.nodes import dotted
 from extproc.policy.runtime import Policy
@@ -52,9 +52,7 @@ class IdentityCase(Declared):
 class LlmCase(Declared):
     """A call to an LLM."""
 
-    dialect: Literal["openai-chat", "openai-responses", "anthropic-messages"] = Field(
-        default="openai-chat", description="The API that is called."
-    )
+    dialect: DialectName = Field(default="openai-chat", description="The API that is called.")
     operation: Text = Field(default="chat", description="What is asked of it: chat or count_tokens.")
     model: Text = Field(description="The model's name as the client sends it.")
     stream: bool = Field(default=False, description="Whether a streamed answer is asked for.")

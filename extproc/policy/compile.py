@@ -26,11 +26,13 @@ from extproc.policy.documents import (
     LLMProviderSpec,
     MCPServerSpec,
     ModelSpec,
+    PriceSpec,
 )
 from extproc.policy.envelope import Document
 from extproc.policy.fields import seconds, split_url
 from extproc.policy.masks import Profile, builtin_rules, combiner, own_name_problems, profile_of
 from extproc.policy.nodes import Loc
+from extproc.policy.prices import Price
 from extproc.policy.runtime import (
     CredentialSource,
     LlmProvider,
@@ -44,6 +46,13 @@ from extproc.policy.runtime import (
 from extproc.policy.subjects import candidate_index
 
 LARGEST_KEYS = 1 << 20  # bytes
+
+# The header an API's key goes into, for providers that speak no other API: the first word of its dialects' names.
+_KEY_HEADERS = {
+    frozenset({"anthropic"}): "x-api-key",
+    frozenset({"azure"}): "api-key",
+    frozenset({"gemini"}): "x-goog-api-key",
+}
 
 Spec = TypeVar("Spec", bound=Declared)
 
@@ -70,7 +79,7 @@ class _Compiler:
         names: dict[str, tuple[str, ...]] = {}
         for document, model in self._of(ModelSpec):
             targets = tuple(
-                Target(providers[target.provider], target.model or document.name)
+                Target(providers[target.provider], target.model or document.name, _price(target.price or model.price))
                 for target in model.targets
                 if target.provider in providers
             )
@@ -144,10 +153,10 @@ class _Compiler:
         return KeySource(discovery=spec.issuer)
 
     def _provider(self, document: Document, spec: LLMProviderSpec) -> LlmProvider:
-        default = "x-api-key" if set(spec.dialects) == {"anthropic-messages"} else "authorization"
+        default = _KEY_HEADERS.get(frozenset(dialect.partition("-")[0] for dialect in spec.dialects), "authorization")
         upstream = self._upstream(document, spec, f"llm_{document.name}", default)
         # People write the base URL as SDKs have it, with /v1; the API's own path brings it again.
-        upstream = replace(upstream, path=upstream.path.removesuffix("/v1"))
+        upstream = replace(upstream, path=upstream.path.removesuffix("/v1").removesuffix("/v1beta"))
         return LlmProvider(document.name, frozenset(spec.dialects), spec.approved, upstream, document.rule)
 
     def _server(self, document: Document, spec: MCPServerSpec) -> McpServer:
@@ -202,6 +211,14 @@ class _Compiler:
                 self._complain(document, ("spec",), str(error))
             profiles[document.name] = profile
         return profiles, masking
+
+
+def _price(spec: PriceSpec | None) -> Price | None:
+    if spec is None:
+        return None
+    cached = spec.input if spec.cached_input is None else spec.cached_input
+    written = spec.input if spec.cache_write is None else spec.cache_write
+    return Price(spec.input, spec.output, cached, written, spec.currency)
 
 
 def _credential(document: Document, credential: Credential, name: str, default: str) -> CredentialSource:

@@ -236,7 +236,7 @@ def _routed(decision: Decision, model: Model, dialect: str) -> Decision:
         if dialect in target.provider.dialects:
             if target.provider.approved:
                 old = decision.obligations
-                obligations = Obligations(target.provider.upstream, target.model, old.masking)
+                obligations = Obligations(target.provider.upstream, target.model, old.masking, target.price)
                 return Decision(decision.verdict, decision.reason, decision.rule, decision.message, obligations,
                                 decision.observed)  # fmt: skip
             speaking = speaking or target

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from extproc.exchange.refusal import Reason
+from extproc.policy.prices import Price
 from extproc.policy.runtime import Masking, Upstream
 
 
@@ -17,11 +18,12 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Obligations:
-    """What must be done with an allowed call: where it goes, as which model, and what masks its answer."""
+    """What must be done with an allowed call: where it goes, as which model, what masks its answer, what it costs."""
 
     upstream: Upstream | None = None
     model: str = ""  # the upstream's name for the model; "" for MCP
     masking: Masking | None = None
+    price: Price | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_valida
 from pydantic.alias_generators import to_camel
 
 from extproc.policy.fields import (
+    Currency,
     DnsName,
     Duration,
     DurationOrZero,
@@ -27,6 +28,20 @@ API_VERSION = "gatereeve.dev/v1alpha1"
 Patterns = tuple[Pattern, ...]
 Algorithm = Literal["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"]
 Action = Literal["redact", "partial", "drop"]
+DialectName = Literal[
+    "openai-chat",
+    "openai-responses",
+    "openai-completions",
+    "openai-embeddings",
+    "azure-openai-chat",
+    "azure-openai-completions",
+    "azure-openai-embeddings",
+    "anthropic-messages",
+    "bedrock-converse",
+    "bedrock-invoke",
+    "gemini",
+    "vertex-gemini",
+]
 
 
 class Declared(BaseModel):
@@ -161,7 +176,7 @@ class Credential(Declared):
 
     header: HeaderName | None = Field(
         default=None,
-        description="Header that carries it; default authorization, for Anthropic-only providers x-api-key.",
+        description="Header that carries it; default authorization, or the own header of the one API that is spoken.",
     )
     format: HeaderFormat | None = Field(
         default=None,
@@ -173,9 +188,7 @@ class Credential(Declared):
 class LLMProviderSpec(Declared):
     """A place that serves models."""
 
-    dialects: tuple[Literal["openai-chat", "openai-responses", "anthropic-messages"], ...] = Field(
-        min_length=1, description="The APIs it speaks."
-    )
+    dialects: tuple[DialectName, ...] = Field(min_length=1, description="The APIs it speaks.")
     url: Url = Field(
         description="Origin and prefix before the API's own path (/v1/...); with or without /v1 at its end."
     )
@@ -188,12 +201,29 @@ class LLMProviderSpec(Declared):
     approved: bool = Field(default=True, description="false: known, but no call is sent there.")
 
 
+class PriceSpec(Declared):
+    """What a model's tokens cost, per million of a kind."""
+
+    input: float = Field(ge=0, allow_inf_nan=False, description="Input tokens.")
+    output: float = Field(ge=0, allow_inf_nan=False, description="Output tokens, reasoning among them.")
+    cached_input: float | None = Field(
+        default=None, ge=0, allow_inf_nan=False, description="Input read from a cache; default: as `input`."
+    )
+    cache_write: float | None = Field(
+        default=None, ge=0, allow_inf_nan=False, description="Input written into a cache; default: as `input`."
+    )
+    currency: Currency = Field(default="USD", description="ISO 4217 code.")
+
+
 class ModelTarget(Declared):
     """One provider that serves a Model."""
 
     provider: DnsName = Field(description="Name of an LLMProvider.")
     model: Text | None = Field(
         default=None, description="The provider's name for the model; default: the Model's own name."
+    )
+    price: PriceSpec | None = Field(
+        default=None, description="What its tokens cost here; default: the Model's price. The audit names the cost."
     )
 
 
@@ -202,6 +232,7 @@ class ModelSpec(Declared):
 
     description: str = Field(default="", description="For readers.")
     aliases: tuple[ModelName, ...] = Field(default=(), description="Other names for the same Model.")
+    price: PriceSpec | None = Field(default=None, description="What its tokens cost, for targets without a price.")
     targets: tuple[ModelTarget, ...] = Field(
         min_length=1, description="In order: the first whose provider is approved and speaks the call's API is used."
     )

@@ -128,6 +128,13 @@ def _pattern(value: str) -> str:
     return value
 
 
+def _currency(value: str) -> str:
+    if len(value) != 3 or not value.isascii() or not value.isalpha() or not value.isupper():
+        raise ValueError("is not a currency; write its three capital letters, for example USD or EUR")
+    return value
+
+
+Currency = Annotated[str, AfterValidator(_currency), Field(examples=["USD", "EUR"])]
 Duration = Annotated[str, BeforeValidator(_duration), AfterValidator(_positive), Field(examples=["30s", "5m", "1h30m"])]
 DurationOrZero = Annotated[str, BeforeValidator(_duration), Field(examples=["0s", "30s"])]
 DnsName = Annotated[str, AfterValidator(dns_name), Field(max_length=253)]

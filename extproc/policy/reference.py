@@ -88,7 +88,9 @@ def _type(annotation: Any) -> str:
         return _type(arguments[0])
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return annotation.__name__
-    return {"str": "text", "bool": "true or false", "int": "number"}.get(getattr(annotation, "__name__", ""), "any")
+    return {"str": "text", "bool": "true or false", "int": "number", "float": "number"}.get(
+        getattr(annotation, "__name__", ""), "any"
+    )
 
 
 def _parts(model: type[BaseModel]) -> list[tuple[str, type[BaseModel]]]:

@@ -6,6 +6,7 @@ from typing import Any
 
 from extproc.exchange.text import TextFilter
 from extproc.identity.model import Identity, Issuer
+from extproc.policy.prices import Price
 
 # A compiled condition: facts to True (holds), False (does not), None (could not be evaluated: counts as deny).
 Condition = Callable[[Mapping[str, Any]], bool | None]
@@ -56,6 +57,7 @@ class LlmProvider:
 class Target:
     provider: LlmProvider
     model: str
+    price: Price | None = None
 
 
 @dataclass(frozen=True, slots=True)

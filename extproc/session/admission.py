@@ -24,9 +24,10 @@ def arrive(event: RequestHeaders, policy: Policy) -> Arrived | Refused:
     """The request understood from its headers, or refused. Identity is not looked at yet."""
     headers = event.headers
     method = headers.get(":method", "")
-    path, _, query = headers.get(":path", "").partition("?")
+    whole = headers.get(":path", "")
+    path, _, query = whole.partition("?")
     server = _server_by_host(policy, headers)
-    route = _at_host(server, method, path, headers) if server is not None else classify.classify(method, path, headers)
+    route = _at_host(server, method, path, headers) if server is not None else classify.classify(method, whole, headers)
     if isinstance(route, Refusal):
         return Refused(route, McpVoice() if server is not None else early_voice(path, headers))
     voice: Voice = McpVoice() if route.plane == "mcp" else classify.DIALECTS[route.dialect]

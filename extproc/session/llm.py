@@ -3,15 +3,15 @@
 from extproc.errors import BadRequest
 from extproc.exchange import classify, json_body
 from extproc.exchange.encoding import decode_request
-from extproc.exchange.model import LlmCall
+from extproc.exchange.model import NOWHERE, Dialect, LlmCall
 from extproc.exchange.refusal import Reason, Refusal, Rendered
 from extproc.policy.decide import decide_llm, visible_models
 from extproc.policy.decision import Decision, Verdict
-from extproc.policy.runtime import Policy
+from extproc.policy.runtime import Policy, Upstream
 from extproc.session import forwarding
 from extproc.session.actions import RequestBodyReply
 from extproc.session.ports import Credentials
-from extproc.session.stages import Admitted, Forward, Judged, Limits, Local, Refused, RequestFacts
+from extproc.session.stages import Admitted, Arrived, Forward, Judged, Limits, Local, Refused, RequestFacts
 
 
 def judge(
@@ -22,13 +22,13 @@ def judge(
     dialect = classify.DIALECTS[arrived.route.dialect]
     try:
         plain = decode_request(body, admitted.headers.get("content-encoding", ""), limits.request)
-        full = dialect.read(arrived.route.operation, json_body.decode(plain))
+        full = dialect.read(arrived.route.operation, json_body.decode(plain), arrived.route.place)
     except BadRequest as error:
         return Refused(Refusal.of(Reason(error.reason), message=error.message, status=error.status), dialect)
     decision = decide_llm(policy, admitted.identity, full, RequestFacts(admitted))
     # A prompt of megabytes is not held while its answer streams. (`dataclasses.replace` costs several times as much.)
     call = LlmCall(full.dialect, full.operation, full.model, full.stream, full.tools, full.server_tools,
-                   full.max_tokens)  # fmt: skip
+                   full.max_tokens, framing=full.framing)  # fmt: skip
     if not decision.allowed:
         return Refused(Refusal.of(decision.reason, message=decision.message), dialect, call, decision)
     upstream = decision.obligations.upstream
@@ -39,7 +39,7 @@ def judge(
         if credential is None:
             return Refused(Refusal.of(Reason.CREDENTIAL_UNAVAILABLE), dialect, call, decision)
     sent = dialect.write(full, decision.obligations.model)
-    path = upstream.path + arrived.path + forwarding.query(arrived.query)
+    path = _path(dialect, full, decision.obligations.model, arrived, upstream)
     masking = decision.obligations.masking
     mask = masking.start() if masking is not None else None
     judged = Judged(
@@ -58,6 +58,15 @@ def judge(
         forwarding.stripped(admitted.headers, credential[0] if credential else ""),
     )
     return Forward(judged, reply)
+
+
+def _path(dialect: Dialect, call: LlmCall, model: str, arrived: Arrived, upstream: Upstream) -> str:
+    """The upstream's path, named by the dialect alone. Where the client's path or query said something of the call
+    (Gemini, Azure's deployments), its query was judged with it and is the dialect's to write, too."""
+    path = dialect.path(call, model)
+    if arrived.route.place is NOWHERE and "?" not in path:
+        path += forwarding.query(arrived.query)
+    return upstream.path + path
 
 
 def models(admitted: Admitted, policy: Policy) -> Local | Refused:

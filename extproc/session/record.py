@@ -157,6 +157,10 @@ def _cost(entry: dict[str, Any], ended: Ended) -> None:
     entry["masked"] = dict(mask.counts) if mask is not None else {}
     if answer is not None:
         entry["usage"] = _usage(answer.usage)
+        price = judged.decision.obligations.price if judged is not None else None
+        cost = price.cost(answer.usage) if price is not None else None
+        if price is not None and cost is not None:
+            entry["cost"] = {"amount": cost, "currency": price.currency}
         entry["answer_model"] = answer.model[:_MAX]
         entry["finish_reasons"] = [reason[:_MAX] for reason in answer.finish_reasons]
     entry["bytes"] = {

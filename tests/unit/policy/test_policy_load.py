@@ -2,10 +2,12 @@
 
 import gc
 import textwrap
+from typing import get_args
 
 import pytest
 
 from extproc.errors import PolicyError
+from extproc.policy.documents import DialectName
 from extproc.policy.load import check, load, read_sources
 
 HEAD = "apiVersion: gatereeve.dev/v1alpha1\n"
@@ -203,10 +205,7 @@ FIELDS = [
     pytest.param(
         "LLMProvider",
         "dialects: [openai]\nurl: https://a.example\n",
-        [
-            "p.yaml:5: spec.dialects[0]: must be one of openai-chat, openai-responses, anthropic-messages; "
-            "did you mean openai-chat?"
-        ],
+        [f"p.yaml:5: spec.dialects[0]: must be one of {', '.join(get_args(DialectName))}; did you mean openai-chat?"],
         id="an unknown dialect",
     ),
     pytest.param(

@@ -191,7 +191,7 @@ def test_a_body_beyond_the_cap_is_refused_even_if_envoy_let_it_pass(client: Any)
 @pytest.mark.parametrize(
     ("headers", "status", "reason", "shape"),
     [
-        pytest.param(request("/v1/embeddings"), 404, "route-unknown", openai, id="of a path nobody serves"),
+        pytest.param(request("/v1/images/generations"), 404, "route-unknown", openai, id="of a path nobody serves"),
         pytest.param(request("/v1//chat/completions"), 404, "route-unknown", openai, id="of a path with two slashes"),
         pytest.param(request("/v1/chat/completions/"), 404, "route-unknown", openai, id="of a path that goes on"),
         pytest.param(request("/mcp/Bad_Name"), 404, "route-unknown", rpc_error, id="of a server that cannot be"),

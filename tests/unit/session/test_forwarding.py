@@ -63,10 +63,35 @@ def test_a_credential_goes_in_the_header_its_provider_reads() -> None:
     assert "x-api-key" not in reply.remove
 
 
+@pytest.mark.parametrize(
+    ("method", "end"),
+    [
+        ("generateContent?key=stolen&alt=proto", "generateContent"),
+        ("streamGenerateContent?alt=sse&key=stolen", "streamGenerateContent?alt=sse"),
+        ("streamGenerateContent", "streamGenerateContent"),
+    ],
+)
+def test_a_path_that_names_the_model_is_written_anew(method: str, end: str) -> None:
+    headers = request(f"/v1beta/models/flash:{method}", authorization=None, x_goog_api_key=f"{TOKEN}-engineering")
+    reply = sent(headers, body({"contents": [{"parts": [{"text": PROMPT}]}], "model": "models/dear"}))
+    assert dict(reply.set)[":path"] == f"/v1beta/models/gemini-3-flash:{end}"
+    assert dict(reply.set)["x-goog-api-key"] == SECRET
+    assert json.loads(reply.body or b"") == {"contents": [{"parts": [{"text": PROMPT}]}]}
+
+
+def test_a_deployment_of_azures_is_a_model_like_any_other() -> None:
+    headers = request(
+        "/openai/deployments/gpt-4/chat/completions?api-version=1", authorization=None, api_key=f"{TOKEN}-engineering"
+    )
+    reply = sent(headers, body(model="something-else"))
+    assert dict(reply.set)[":path"] == "/base/v1/chat/completions"
+    assert json.loads(reply.body or b"")["model"] == "demo-large"
+
+
 CREDENTIALS = {
     "x_api_key": f"{TOKEN}-engineering",
     "api_key": f"{TOKEN}-engineering",
-    "x_goog_api_key": CANARY,
+    "x_goog_api_key": f"{TOKEN}-engineering",
     "proxy_authorization": CANARY,
     "cookie": f"session={CANARY}",
     "x_auth_token": CANARY,

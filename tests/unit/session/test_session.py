@@ -358,6 +358,7 @@ def test_the_record_of_an_allowed_call_says_who_what_why_and_what_it_cost() -> N
     assert entry["obligations"] == ["route", "credential", "model", "mask pii"]
     assert entry["masked"] == {"card": 1}
     assert entry["usage"] == {"input_tokens": 5, "output_tokens": 7}
+    assert entry["cost"] == {"amount": 0.000066, "currency": "EUR"}
     assert entry["finish_reasons"] == ["stop"]
     assert entry["answer_model"] == "demo-large-1"
     assert entry["bytes"]["request"] > 0
