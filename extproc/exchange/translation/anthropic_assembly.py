@@ -32,6 +32,7 @@ class AnthropicStream:
         self._model = call.model
         self._shows_thinking = wants_thinking(call)
         self._out: list[bytes] = []
+        self._begun = False
         self._index = -1  # of the block that is open, or was last
         self._open = ""  # its kind; "" when none is open
         self._call = -1  # the call that is open, or was last
@@ -43,6 +44,7 @@ class AnthropicStream:
     def begin(self, id: str, usage: Usage | None = None) -> None:
         message = _message(self._model, id)
         message["usage"] = usage_doc(usage or Usage())
+        self._begun = True
         self._event("message_start", {"message": message})
 
     def text(self, text: str) -> None:
@@ -100,7 +102,7 @@ class AnthropicStream:
         self._out.append(sse.encode("error", failure_body(failure)))
 
     def alive(self) -> None:
-        self._out.append(_PING)
+        self._out.append(_PING if self._begun else b":\n\n")  # SDKs expect message_start before any other event
 
     def take(self) -> bytes:
         out, self._out = self._out, []

@@ -40,6 +40,7 @@ def write(talk: Conversation, model: str, version: str = VERSION) -> JsonObject:
     for turn in talk.turns:
         blocks = _blocks(turn.blocks, "messages", talk.loss)
         if turn.role == "system":
+            talk.loss.drop("system.position")  # one in the middle joins those at the beginning
             system += blocks
         elif not blocks:
             continue
@@ -148,6 +149,9 @@ def _blocks(blocks: list[Block] | tuple[Block, ...], where: str, loss: Loss) -> 
 
 def _block(block: Block, where: str, loss: Loss) -> JsonObject | None:
     if isinstance(block, Text):
+        if block.text and not block.text.strip():
+            loss.drop("content=blank")  # the API takes no text of blanks only
+            return None
         return {"type": "text", "text": block.text} if block.text else None
     if isinstance(block, Call):
         given = input_object(block, f"{where}: the arguments of a tool call")

@@ -24,6 +24,7 @@ from extproc.exchange.translation.shapes import number, optional, text, texts
 
 _OWN = {
     "effort": "output_config.effort",
+    "system.position": "messages[].role=system",
     "thinking.budget": "thinking.budget_tokens",
     "cache": "cache_control",
     "stop": "stop_sequences",

@@ -22,6 +22,7 @@ from extproc.exchange.translation.shapes import data_url, number, optional, text
 
 _OWN = {
     "effort": "reasoning_effort",
+    "system.position": "messages[].role=system",
     "format.name": "response_format.json_schema.name",
     "format.description": "response_format.json_schema.description",
     "format.strict": "response_format.json_schema.strict",

@@ -25,7 +25,8 @@ class Translated:
 class Reply(Protocol):
     """One upstream answer (already masked, in the target's bytes) as the client's dialect writes it.
 
-    Used as an `Answer` is: whole by `document`, or streamed by `feed` any number of times and `finish` exactly once.
+    Used as an `Answer` is: whole by `document`, or streamed by `feed` any number of times (the last time with what
+    the `Answer`'s own `finish` gave) and `finish` exactly once.
     An answer that cannot be read raises `Uninspectable`; an error body that cannot be read becomes an error of its
     status. A stream that breaks off stays visibly unfinished.
     """

@@ -32,7 +32,7 @@ is dropped: only the provider that encrypted it can read it."""
 
 _OWN = {
     "effort": "reasoning.effort",
-    "stop": "stop",
+    "system.position": "input[].role=system",
     "format.name": "text.format.name",
     "format.description": "text.format.description",
     "format.strict": "text.format.strict",

@@ -57,7 +57,7 @@ def _read(
         if kind == "namespace":
             if namespace:
                 untranslatable(f"{here}.type")
-            loss.rest(tool, ("type", "name", "tools"), "tools[].")
+            loss.rest(tool, ("type", "name", "tools"), "tools[].namespace.")
             _read(tool, f"{here}.tools", fields.name(tool, here), loss, tools, origins)
             continue
         if kind not in ("function", "custom"):

@@ -212,7 +212,7 @@ def test_a_custom_tool_and_a_namespace_come_back_as_they_were_declared(gateway, 
         patch, weather = stream.get_final_response().output
     assert (patch.type, patch.input, patch.call_id) == ("custom_tool_call", 'a "b"\n', "toolu_1")
     assert (weather.type, weather.namespace, weather.name) == ("function_call", "home", "weather")
-    assert running.dropped[0] == ("tools[].description",)
+    assert running.dropped[0] == ("tools[].namespace.description",)
 
 
 @pytest.mark.parametrize(
