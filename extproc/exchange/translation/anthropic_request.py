@@ -67,6 +67,20 @@ _EFFORTS = frozenset({"low", "medium", "high", "xhigh", "max"})
 _CHOICES = {"auto": "auto", "any": "required", "none": "none", "tool": "named"}
 _TOOL = frozenset({"type", "name", "description", "input_schema", "strict", "cache_control"})
 _BLOCK = "messages[].content[]."
+_MESSAGE = frozenset({"role", "content"})
+# The members of each kind of block that are read.
+_MEMBERS = {
+    kind: frozenset({"type", "cache_control", *members})
+    for kind, members in {
+        "text": ("text", "citations"),
+        "tool_use": ("id", "name", "input"),
+        "tool_result": ("tool_use_id", "content", "is_error"),
+        "image": ("source",),
+        "document": ("source", "title", "citations"),
+        "thinking": ("thinking", "signature"),
+        "redacted_thinking": ("data",),
+    }.items()
+}
 
 
 def read(call: LlmCall) -> Conversation:
@@ -99,7 +113,7 @@ def read(call: LlmCall) -> Conversation:
         role = message.get("role")
         if role not in ("user", "assistant", "system"):
             refuse(f"{where}.role", "a role that this gateway knows")
-        loss.rest(message, ("role", "content"), "messages[].")
+        loss.rest(message, _MESSAGE, "messages[].")
         talk.turns.append(Turn(role, _content(message.get("content"), where, loss)))
     return talk
 
@@ -176,41 +190,33 @@ def _content(content: Any, where: str, loss: Loss) -> list[Block]:
 
 
 def _block(block: JsonObject, kind: str, where: str, loss: Loss) -> Block:
-    known: tuple[str, ...]
     read: Block
     if kind == "text":
-        known = ("text", "citations")
         read = Text(text(block, "text", where + "."))
         if block.get("citations"):
             loss.drop(_BLOCK + "citations")
     elif kind == "tool_use":
         given = optional(block, "input", dict, where + ".") or {}
-        known = ("id", "name", "input")
         read = Call(fields.name(block, where, "id"), fields.name(block, where), given)
     elif kind == "tool_result":
-        known = ("tool_use_id", "content", "is_error")
         content = _content(block.get("content"), where, loss)
         if not all(isinstance(item, Text | Image | File | Mark) for item in content):
             untranslatable(f"{where}.content", "Let tools answer with text, images or documents.")
         read = Result(fields.name(block, where, "tool_use_id"), tuple(content), fields.flag(block, "is_error"))
     elif kind == "image":
-        known = ("source",)
         read = _image(block, where)
     elif kind == "document":
-        known = ("source", "title", "citations")
         citations = block.get("citations")
         if type(citations) is dict and citations.get("enabled"):
             loss.drop(_BLOCK + "citations")
         read = _document(block, where, loss)
     elif kind == "thinking":
-        known = ("thinking", "signature")
         read = Thought(text(block, "thinking", where + "."), text(block, "signature", where + "."))
     elif kind == "redacted_thinking":
-        known = ("data",)
         read = Thought(sealed=text(block, "data", where + "."))
     else:
         untranslatable(f"{where}.type", "It belongs to tools that only one provider runs.")
-    loss.rest(block, ("type", "cache_control", *known), _BLOCK)
+    loss.rest(block, _MEMBERS[kind], _BLOCK)
     return read
 
 

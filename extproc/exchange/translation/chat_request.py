@@ -75,6 +75,18 @@ _REFUSED = {
 _KNOWN = _READ | _DEFAULTS.keys()
 _EFFORTS = frozenset({"none", "minimal", "low", "medium", "high", "xhigh", "max"})
 _CHOICES = frozenset({"auto", "none", "required"})
+# The members of each object that are read.
+_TOOL = frozenset({"type", "function"})
+_FUNCTION = frozenset({"name", "description", "parameters", "strict"})
+_SCHEMA = frozenset({"name", "description", "schema", "strict"})
+_MESSAGE = frozenset({"role", "content"})
+_TOOL_MESSAGE = frozenset({"role", "content", "tool_call_id"})
+_ASSISTANT = frozenset({"role", "content", "refusal", "tool_calls", "annotations", "audio", "function_call"})
+_CALL = frozenset({"id", "type", "function", "index"})
+_CALLED = frozenset({"name", "arguments"})
+_TEXT = frozenset({"type", "text", "refusal"})
+_IMAGE = frozenset({"type", "image_url"})
+_FILE = frozenset({"type", "file"})
 
 
 def read(call: LlmCall) -> Conversation:
@@ -112,8 +124,8 @@ def _tool(tool: JsonObject, where: str, loss: Loss) -> Tool:
     function = tool.get("function")
     name = fields.name(function, f"{where}.function")
     assert type(function) is dict
-    loss.rest(tool, ("type", "function"), "tools[].")
-    loss.rest(function, ("name", "description", "parameters", "strict"), "tools[].function.")
+    loss.rest(tool, _TOOL, "tools[].")
+    loss.rest(function, _FUNCTION, "tools[].function.")
     where += ".function."
     return Tool(
         name,
@@ -159,7 +171,7 @@ def _format(doc: JsonObject, loss: Loss) -> Format | None:
     schema = optional(inner, "schema", dict, where)
     if schema is None:
         refuse(where + "schema", "an object")
-    loss.rest(inner, ("name", "description", "schema", "strict"), where)
+    loss.rest(inner, _SCHEMA, where)
     return Format(schema, name, text(inner, "description", where), optional(inner, "strict", bool, where))
 
 
@@ -168,25 +180,15 @@ def _message(message: JsonObject, where: str, talk: Conversation) -> None:
     content = message.get("content")
     loss = talk.loss
     if role == "user":
-        loss.rest(message, ("role", "content"), "messages[].")
+        loss.rest(message, _MESSAGE, "messages[].")
         talk.turns.append(Turn("user", _content(content, where, loss)))
     elif role == "assistant":
         blocks = _content(content, where, loss)
-        refused = text(message, "refusal", where + ".")
-        if refused:
-            blocks.append(Text(refused))
-        for name in ("audio", "function_call"):
-            if message.get(name) is not None:
-                untranslatable(f"{where}.{name}")
-        for position, call in enumerate(fields.objects(message, "tool_calls", f"{where}.tool_calls")):
-            blocks.append(_call(call, f"{where}.tool_calls[{position}]", loss))
-        known = ("role", "content", "refusal", "tool_calls", "annotations")
-        loss.rest(message, known, "messages[].")
-        if message.get("annotations"):
-            loss.drop("messages[].annotations")
+        if not _MESSAGE.issuperset(message):
+            _assistant(message, blocks, where, loss)
         talk.turns.append(Turn("assistant", blocks))
     elif role == "tool":
-        loss.rest(message, ("role", "content", "tool_call_id"), "messages[].")
+        loss.rest(message, _TOOL_MESSAGE, "messages[].")
         result = Result(fields.name(message, where, "tool_call_id"), tuple(_content(content, where, loss)))
         last = talk.turns[-1] if talk.turns else None
         if last is None or last.role != "user" or not last.blocks or not isinstance(last.blocks[-1], Result):
@@ -194,7 +196,7 @@ def _message(message: JsonObject, where: str, talk: Conversation) -> None:
             talk.turns.append(last)
         last.blocks.append(result)
     elif role in ("system", "developer"):
-        loss.rest(message, ("role", "content"), "messages[].")
+        loss.rest(message, _MESSAGE, "messages[].")
         blocks = _content(content, where, loss)
         if talk.turns:
             talk.turns.append(Turn("system", blocks))
@@ -206,14 +208,29 @@ def _message(message: JsonObject, where: str, talk: Conversation) -> None:
         refuse(f"{where}.role", "a role that this gateway knows")
 
 
+def _assistant(message: JsonObject, blocks: list[Block], where: str, loss: Loss) -> None:
+    """What an assistant's message has besides content."""
+    refused = text(message, "refusal", where + ".")
+    if refused:
+        blocks.append(Text(refused))
+    for name in ("audio", "function_call"):
+        if message.get(name) is not None:
+            untranslatable(f"{where}.{name}")
+    for position, call in enumerate(fields.objects(message, "tool_calls", f"{where}.tool_calls")):
+        blocks.append(_call(call, f"{where}.tool_calls[{position}]", loss))
+    loss.rest(message, _ASSISTANT, "messages[].")
+    if message.get("annotations"):
+        loss.drop("messages[].annotations")
+
+
 def _call(call: JsonObject, where: str, loss: Loss) -> Call:
     if call.get("type", "function") != "function":
         untranslatable(f"{where}.type", "Use function tools.")
     function = call.get("function")
     name = fields.name(function, f"{where}.function")
     assert type(function) is dict
-    loss.rest(call, ("id", "type", "function", "index"), "messages[].tool_calls[].")
-    loss.rest(function, ("name", "arguments"), "messages[].tool_calls[].function.")
+    loss.rest(call, _CALL, "messages[].tool_calls[].")
+    loss.rest(function, _CALLED, "messages[].tool_calls[].function.")
     return Call(fields.name(call, where, "id"), name, text(function, "arguments", f"{where}.function."))
 
 
@@ -230,7 +247,7 @@ def _content(content: Any, where: str, loss: Loss) -> list[Block]:
         here = f"{where}.content[{position}]"
         kind = fields.name(part, here, "type")
         if kind in ("text", "refusal"):
-            loss.rest(part, ("type", kind), "messages[].content[].")
+            loss.rest(part, _TEXT, "messages[].content[].")
             said = text(part, kind, here + ".")
             if said:
                 blocks.append(Text(said))
@@ -248,7 +265,7 @@ def _image(part: JsonObject, where: str, loss: Loss) -> Image:
     url = fields.name(holder, f"{where}.image_url", "url")
     assert type(holder) is dict
     loss.unless(holder, {"detail": "auto"}, "messages[].content[].image_url.")
-    loss.rest(part, ("type", "image_url"), "messages[].content[].")
+    loss.rest(part, _IMAGE, "messages[].content[].")
     if url[:5].lower() != "data:":
         return Image(url=url)
     return Image(*data_url(url, f"{where}.image_url.url"))
@@ -261,6 +278,6 @@ def _file(part: JsonObject, where: str, loss: Loss) -> File:
     if holder.get("file_id") is not None:
         untranslatable(f"{where}.file.file_id", "Send the file's data.")
     data = fields.name(holder, f"{where}.file", "file_data")
-    loss.rest(part, ("type", "file"), "messages[].content[].")
+    loss.rest(part, _FILE, "messages[].content[].")
     media_type, data = data_url(data, f"{where}.file.file_data")
     return File(media_type, data, name=text(holder, "filename", f"{where}.file."))

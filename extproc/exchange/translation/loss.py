@@ -40,7 +40,10 @@ class Loss:
         self._names["more" if len(self._names) >= MAX_NAMES else name] = None
 
     def rest(self, node: JsonObject, known: Collection[str], where: str = "") -> None:
-        """Drops every member of `node` that is not `known`. Null is absent."""
+        """Drops every member of `node` that is not `known`. Null is absent. With a frozenset it costs next to nothing
+        where nothing is dropped."""
+        if isinstance(known, frozenset) and known.issuperset(node):
+            return
         for key, value in node.items():
             if key not in known and value is not None:
                 self.drop(where + key)

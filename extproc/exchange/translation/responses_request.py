@@ -76,6 +76,16 @@ _READ = frozenset(
 )
 _KNOWN = _READ | _REFUSED.keys() | _DEFAULTS.keys()
 _EFFORTS = frozenset({"none", "minimal", "low", "medium", "high", "xhigh", "max"})
+_MESSAGE = frozenset({"type", "id", "status", "role", "content", "phase"})
+# The members of each kind of part that are read.
+_PART = {
+    "input_text": frozenset({"type", "text", "annotations", "logprobs"}),
+    "output_text": frozenset({"type", "text", "annotations", "logprobs"}),
+    "text": frozenset({"type", "text", "annotations", "logprobs"}),
+    "refusal": frozenset({"type", "refusal"}),
+    "input_image": frozenset({"type", "image_url", "detail", "file_id"}),
+    "input_file": frozenset({"type", "file_id", "file_data", "file_url", "filename"}),
+}
 _CHOICES = frozenset({"auto", "none", "required"})
 
 
@@ -194,7 +204,7 @@ class _Items:
     def _message(self, item: JsonObject, where: str) -> None:
         role = item.get("role")
         blocks = _content(item.get("content"), where + ".content", self._talk.loss)
-        self._talk.loss.rest(item, ("type", "id", "status", "role", "content", "phase"), "input[].")
+        self._talk.loss.rest(item, _MESSAGE, "input[].")
         if role == "assistant":
             self._assistant(*blocks)
         elif role == "user":
@@ -248,26 +258,21 @@ def _content(content: Any, where: str, loss: Loss) -> list[Block]:
     for position, part in enumerate(content):
         here = f"{where}[{position}]"
         kind = fields.name(part, here, "type")
-        known: tuple[str, ...]
         if kind in ("input_text", "output_text", "text"):
-            known = ("text", "annotations", "logprobs")
             loss.unless(part, {"annotations": [], "logprobs": []}, "input[].content[].")
             said = text(part, "text", here + ".")
             blocks += [Text(said)] if said else []
         elif kind == "refusal":
-            known = ("refusal",)
             said = text(part, "refusal", here + ".")
             blocks += [Text(said)] if said else []
         elif kind == "input_image":
-            known = ("image_url", "detail", "file_id")
             loss.unless(part, {"detail": "auto"}, "input[].content[].")
             blocks.append(_image(part, here))
         elif kind == "input_file":
-            known = ("file_id", "file_data", "file_url", "filename")
             blocks.append(_file(part, here))
         else:
             untranslatable(f"{here}.type")
-        loss.rest(part, ("type", *known), "input[].content[].")
+        loss.rest(part, _PART[kind], "input[].content[].")
     return blocks
 
 
