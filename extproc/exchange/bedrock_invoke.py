@@ -41,6 +41,8 @@ class BedrockInvoke:
         return json_body.encode(call.doc)
 
     def path(self, call: LlmCall, model: str) -> str:
+        if call.operation == "count_tokens":  # only as what another dialect is translated to
+            return bedrock_path.encode(model, "count-tokens")
         return bedrock_path.encode(model, "invoke-with-response-stream" if call.stream else "invoke")
 
     def models(self, names: tuple[str, ...]) -> bytes:

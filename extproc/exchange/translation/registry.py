@@ -3,11 +3,15 @@
 from collections.abc import Mapping
 
 from extproc.exchange.translation import (
+    anthropic_to_bedrock_converse,
+    anthropic_to_bedrock_invoke,
     anthropic_to_gemini,
     anthropic_to_openai_chat,
     openai_chat_to_anthropic,
+    openai_chat_to_bedrock_converse,
     openai_chat_to_gemini,
     openai_responses_to_anthropic,
+    openai_responses_to_bedrock_converse,
     openai_responses_to_openai_chat,
     same_body,
 )
@@ -22,6 +26,10 @@ _ALL: tuple[Translation, ...] = (
     openai_chat_to_gemini.VERTEX,
     openai_responses_to_anthropic.TRANSLATION,
     openai_responses_to_openai_chat.TRANSLATION,
+    anthropic_to_bedrock_converse.TRANSLATION,
+    anthropic_to_bedrock_invoke.TRANSLATION,
+    openai_chat_to_bedrock_converse.TRANSLATION,
+    openai_responses_to_bedrock_converse.TRANSLATION,
     *same_body.TRANSLATIONS,
 )
 

@@ -1,0 +1,25 @@
+"""Anthropic Messages served by Bedrock Converse."""
+
+from extproc.exchange.model import LlmCall
+from extproc.exchange.translation import anthropic_request, converse_body
+from extproc.exchange.translation.anthropic_assembly import AnthropicDocument, AnthropicStream, failure_body
+from extproc.exchange.translation.contract import Reply, Translated
+from extproc.exchange.translation.converse_reply import ConverseReply
+
+
+class AnthropicToBedrockConverse:
+    """Implements `translation.contract.Translation`."""
+
+    source = "anthropic-messages"
+    target = "bedrock-converse"
+
+    def request(self, call: LlmCall, model: str) -> Translated:
+        talk = anthropic_request.read(call)
+        doc = converse_body.write(talk, model)
+        return Translated(doc, model, talk.stream, talk.loss.names)
+
+    def answer(self, call: LlmCall) -> Reply:
+        return ConverseReply(call, lambda: AnthropicDocument(call), lambda: AnthropicStream(call), failure_body)
+
+
+TRANSLATION = AnthropicToBedrockConverse()
