@@ -8,6 +8,7 @@ from pathlib import Path
 
 import boto3
 import pytest
+from botocore.awsrequest import AWSResponse
 from botocore.config import Config
 from botocore.exceptions import ClientError, EventStreamError
 
@@ -161,6 +162,44 @@ def test_invoke_model_with_response_stream(gateway, client):
         "[masked]": ["[card]"],
     }
     assert docs[-1]["amazon-bedrock-invocationMetrics"]["inputTokenCount"] == 10
+
+
+def test_boto3_sends_a_token_of_ours_as_a_bedrock_api_key(monkeypatch):
+    monkeypatch.setenv("AWS_BEARER_TOKEN_BEDROCK", "eyJ.our.token")
+    seen = []
+
+    def answer(request, **_):
+        seen.append(request)
+        return AWSResponse(request.url, 403, {}, _Body())
+
+    client = boto3.client(
+        "bedrock-runtime",
+        region_name="eu-west-1",
+        endpoint_url="https://gateway.test",
+        config=Config(retries={"total_max_attempts": 1}),
+    )
+    client.meta.events.register("before-send", answer)
+    with pytest.raises(ClientError):
+        client.converse(modelId="m", messages=MESSAGES)
+    (request,) = seen
+    token = request.headers["Authorization"]
+    assert (token.decode() if isinstance(token, bytes) else token) == "Bearer eyJ.our.token"
+    assert request.url == "https://gateway.test/model/m/converse"
+
+
+class _Body:
+    def stream(self):
+        return iter([b'{"message":"no"}'])
+
+
+def test_models_have_the_shape_that_boto3_knows():
+    summaries = json.loads(bedrock_converse.DIALECT.models(("a", "b")))
+    assert [summary["modelId"] for summary in summaries["modelSummaries"]] == ["a", "b"]
+    details = json.loads(bedrock_invoke.DIALECT.model("a"))["modelDetails"]
+    shape = boto3.client("bedrock", region_name="eu-west-1").meta.service_model
+    known = shape.shape_for("FoundationModelDetails")
+    assert details.keys() <= known.members.keys()
+    assert details.keys() >= set(known.required_members)
 
 
 @pytest.mark.parametrize(
