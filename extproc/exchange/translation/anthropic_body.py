@@ -45,7 +45,7 @@ def write(talk: Conversation, model: str, version: str = VERSION) -> JsonObject:
         elif not blocks:
             continue
         elif messages and messages[-1]["role"] == turn.role:
-            messages[-1]["content"] += blocks
+            messages[-1]["content"] = _results_first(messages[-1]["content"] + blocks)
         else:
             messages.append({"role": turn.role, "content": blocks})
     if system:
@@ -128,23 +128,21 @@ def _tool(tool: Tool) -> JsonObject:
 
 
 def _blocks(blocks: list[Block] | tuple[Block, ...], where: str, loss: Loss) -> list[JsonObject]:
-    """Blocks, tool results first: the API wants them directly after the calls they answer."""
     out: list[JsonObject] = []
-    results = 0
     for block in blocks:
         if isinstance(block, Mark):
             if out:
                 out[-1]["cache_control"] = _cache(block.ttl)
             continue
         written = _block(block, where, loss)
-        if written is None:
-            continue
-        if isinstance(block, Result):
-            out.insert(results, written)
-            results += 1
-        else:
+        if written is not None:
             out.append(written)
     return out
+
+
+def _results_first(blocks: list[JsonObject]) -> list[JsonObject]:
+    """The blocks of several turns as one: the API wants tool results directly after the calls they answer."""
+    return sorted(blocks, key=lambda block: block["type"] != "tool_result")
 
 
 def _block(block: Block, where: str, loss: Loss) -> JsonObject | None:

@@ -98,8 +98,11 @@ class AnthropicReading:
         if kind == "text":
             into.text(_text(block, "text"))
         elif kind == "tool_use":
+            name = _text(block, "name")
+            if not name or index in self._calls:
+                raise Uninspectable("A tool call of the answer has no name, or a number that is taken.")
             call = self._calls[index] = len(self._calls)
-            into.call(call, _text(block, "id"), _text(block, "name"))
+            into.call(call, _text(block, "id"), name)
             given = block.get("input")
             self._inputs[index] = given if type(given) is dict else {}
         elif kind == "thinking":

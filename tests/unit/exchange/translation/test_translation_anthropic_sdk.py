@@ -135,6 +135,14 @@ def test_stop_reasons(gateway, upstream, reason, stop):
         assert turn(client, [{"role": "user", "content": "Hi"}], streamed).stop_reason == stop
 
 
+@pytest.mark.parametrize("streamed", [pytest.param(False, id="whole"), pytest.param(True, id="streamed")])
+def test_hosts_that_call_tools_and_say_stop_are_understood(gateway, upstream, streamed):
+    whole = (200, upstream.completion({"tool_calls": CALLS}))
+    answer = upstream.chunks(*WITHOUT_INDEX) if streamed else whole
+    message = turn(gateway(PAIR, [answer]).client(), [{"role": "user", "content": "Hi"}], streamed, tools=TOOLS)
+    assert message.stop_reason == "tool_use"
+
+
 def test_a_call_that_the_limit_cut_off_is_left_out_of_a_message(gateway, upstream):
     cut = {**CALLS[0], "function": {"name": "weather", "arguments": '{"city":"K'}}
     answer = (200, upstream.completion({"content": TEXT, "tool_calls": [cut]}, "length"))

@@ -101,6 +101,16 @@ def test_a_call_without_a_name_is_not_passed_on():
         reply(MINE[1]).feed(event({"tool_calls": [{"index": 0, "id": "c", "function": {"arguments": "{}"}}]}))
 
 
+@pytest.mark.parametrize("block", [{"type": "tool_use", "id": "t"}, {"type": "tool_use", "id": "t", "name": "f"}])
+@pytest.mark.parametrize("pair", [MINE[0], MINE[3]], ids="-to-".join)
+def test_a_block_that_begins_twice_or_has_no_name_is_not_passed_on(pair, block):
+    running = reply(pair)
+    doc = {"type": "content_block_start", "index": 0, "content_block": block}
+    data = b"data: " + json.dumps(doc).encode() + b"\n\n"
+    with pytest.raises(Uninspectable):
+        running.feed(data + data)
+
+
 def test_the_content_that_mistral_sends_as_pieces_is_read():
     content = [{"type": "thinking", "thinking": [{"type": "text", "text": "Hm."}]}, {"type": "text", "text": "Yes."}]
     doc = {"id": "c", "choices": [{"message": {"content": content}, "finish_reason": "model_length"}]}
@@ -123,6 +133,11 @@ def test_the_content_that_mistral_sends_as_pieces_is_read():
 def test_what_hosts_of_openais_api_call_an_error(doc, status, message):
     failure = from_openai(doc)
     assert (failure.status, failure.message) == (status, message)
+
+
+def test_the_status_counts_more_than_the_name_of_an_error():
+    assert from_anthropic({"error": {"type": "rate_limit_error", "message": "m"}}, 400).status == 400
+    assert from_openai({"error": {"code": "rate_limit_exceeded", "message": "m"}}, 400).status == 400
 
 
 @pytest.mark.parametrize("status", [400, 401, 402, 403, 404, 413, 429, 500, 504, 529])

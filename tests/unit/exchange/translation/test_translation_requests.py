@@ -332,6 +332,13 @@ def test_ids_get_the_characters_that_the_api_takes_and_pairs_stay_pairs():
     assert sent[0]["content"][0]["id"] == sent[1]["content"][0]["tool_use_id"] == "functions_f_0"
 
 
+def test_tool_results_come_directly_after_their_calls():
+    call = {"id": "c", "type": "function", "function": {"name": "f", "arguments": ""}}
+    late = [{"role": "user", "content": "Hm"}, {"role": "tool", "tool_call_id": "c", "content": "x"}]
+    sent = ask(CHAT, ANTHROPIC, messages=[{"role": "assistant", "tool_calls": [call]}, *late]).doc["messages"]
+    assert [block["type"] for block in sent[1]["content"]] == ["tool_result", "text"]
+
+
 def test_thinking_that_anthropic_signed_goes_back_to_it():
     summary = [{"type": "summary_text", "text": "Hm."}]
     items = [
