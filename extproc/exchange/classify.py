@@ -14,12 +14,15 @@ from extproc.exchange import (
     bedrock_converse,
     bedrock_invoke,
     bedrock_path,
+    cohere_chat,
     gemini,
     google_path,
+    ollama,
     openai_chat,
     openai_completions,
     openai_embeddings,
     openai_responses,
+    vertex_claude,
 )
 from extproc.exchange.model import NOWHERE, Dialect, Place, Plane
 from extproc.exchange.refusal import Reason, Refusal
@@ -37,6 +40,9 @@ DIALECTS: Mapping[str, Dialect] = {
         azure.EMBEDDINGS,
         gemini.DIALECT,
         gemini.VERTEX,
+        vertex_claude.DIALECT,
+        ollama.DIALECT,
+        cohere_chat.DIALECT,
         bedrock_converse.DIALECT,
         bedrock_invoke.DIALECT,
     )
@@ -45,7 +51,8 @@ DIALECTS: Mapping[str, Dialect] = {
 
 _CHAT, _RESPONSES, _ANTHROPIC = openai_chat.DIALECT.name, openai_responses.DIALECT.name, anthropic_messages.DIALECT.name
 _COMPLETIONS, _EMBEDDINGS = openai_completions.DIALECT.name, openai_embeddings.DIALECT.name
-_GEMINI, _VERTEX = gemini.DIALECT.name, gemini.VERTEX.name
+_GEMINI, _VERTEX, _VERTEX_CLAUDE = gemini.DIALECT.name, gemini.VERTEX.name, vertex_claude.DIALECT.name
+_OLLAMA, _COHERE = ollama.DIALECT.name, cohere_chat.DIALECT.name
 _CONVERSE, _INVOKE = bedrock_converse.DIALECT.name, bedrock_invoke.DIALECT.name
 
 
@@ -76,6 +83,9 @@ _EXACT = {
         for prefix in ("", "/openai")
         for end, (dialect, operation) in _OPENAI.items()
     },
+    "/api/chat": ("POST", Route("llm", _OLLAMA, "chat")),
+    "/api/tags": ("GET", Route("llm", _OLLAMA, "list_models")),
+    "/v2/chat": ("POST", Route("llm", _COHERE, "chat")),
     # Azure's older surface names a deployment in the path, except here
     "/openai/responses": ("POST", Route("llm", _RESPONSES, "chat")),
     "/openai/models": ("GET", Route("llm", _CHAT, "list_models")),
@@ -153,10 +163,8 @@ def _mcp(method: str, path: str) -> Route | Refusal:
 def _by_model(path: str, query: str) -> Route | None:
     """The route of a path that names the model."""
     google = google_path.decode(path)
-    if google is not None and google.method in _GOOGLE and google.publisher in ("", "google"):
-        stream = google.method == "streamGenerateContent"
-        place = Place(google.model, stream, google_path.framing(query) if stream else "")
-        return Route("llm", _VERTEX if google.publisher else _GEMINI, _GOOGLE[google.method], place=place)
+    if google is not None:
+        return _at_google(google, query)
     if path.startswith(_DEPLOYMENTS):
         deployment, _, end = path[len(_DEPLOYMENTS) :].partition("/")
         if _is_model(deployment) and end in _OPENAI:
@@ -167,6 +175,20 @@ def _by_model(path: str, query: str) -> Route | None:
         dialect, stream = _BEDROCK[bedrock[1]]
         return Route("llm", dialect, "chat", place=Place(bedrock[0], stream))
     return None
+
+
+def _at_google(path: google_path.GooglePath, query: str) -> Route | None:
+    if path.publisher == "anthropic":
+        if path.model == "count-tokens":
+            return Route("llm", _VERTEX_CLAUDE, "count_tokens") if path.method == "rawPredict" else None
+        if path.method not in ("rawPredict", "streamRawPredict"):
+            return None
+        return Route("llm", _VERTEX_CLAUDE, "chat", place=Place(path.model, path.method == "streamRawPredict"))
+    if path.method not in _GOOGLE:
+        return None
+    stream = path.method == "streamGenerateContent"
+    place = Place(path.model, stream, google_path.framing(query) if stream else "")
+    return Route("llm", _VERTEX if path.publisher else _GEMINI, _GOOGLE[path.method], place=place)
 
 
 def _lister(headers: Mapping[str, str]) -> str:

@@ -29,6 +29,8 @@ class Reader(Protocol[E]):
 class EventAnswer(Generic[E]):
     """Implements `exchange.model.Answer`; a framing and a dialect give the hooks below the lines."""
 
+    framing = "text/event-stream"
+
     def __init__(self, mask: TextFilter | None, shape: Shape) -> None:
         self.usage = Usage()
         self.model = ""

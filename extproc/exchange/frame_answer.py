@@ -25,6 +25,8 @@ _JSON = "application/json"
 class FrameAnswer(EventAnswer[Message]):
     """An `EventAnswer` whose events are AWS event-stream messages. `mask_event` gets the event-type as its name."""
 
+    framing = "application/vnd.amazon.eventstream"
+
     def reader(self) -> EventStreamReader:
         return EventStreamReader()
 

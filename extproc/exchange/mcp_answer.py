@@ -49,6 +49,8 @@ class Unchanged:
 
     __slots__ = ("finish_reasons", "model", "notes", "usage")
 
+    framing = "text/event-stream"
+
     def __init__(self) -> None:
         self.usage = Usage()
         self.model = ""
@@ -72,6 +74,7 @@ class McpAnswer:
     raised by the next call: so the client sees the same bytes however the network cut them.
     """
 
+    framing = "text/event-stream"
     # fmt: off
     __slots__ = ("_endpoint", "_failed", "_mask", "_max_event", "_modern", "_reader", "_visible",
                  "finish_reasons", "model", "notes", "usage")

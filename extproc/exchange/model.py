@@ -87,6 +87,7 @@ class Answer(Protocol):
     be read raises `Uninspectable`: the session then ends the answer with `Dialect.error_event`.
     """
 
+    framing: str  # the content type of its streams
     usage: Usage
     model: str  # the model the upstream says it used, "" if unknown
     finish_reasons: tuple[str, ...]

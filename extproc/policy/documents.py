@@ -41,6 +41,9 @@ DialectName = Literal[
     "bedrock-invoke",
     "gemini",
     "vertex-gemini",
+    "vertex-claude",
+    "ollama",
+    "cohere-chat",
 ]
 
 

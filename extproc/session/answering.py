@@ -1,6 +1,6 @@
 """The answer phase: how one upstream answer is read, masked and passed on. Chosen once, from its headers.
 
-    Streaming   SSE: every event leaves as soon as nothing in it can still become part of a match
+    Streaming   events (SSE, lines, AWS's frames): each leaves as soon as nothing in it can still become part of a match
     Whole       anything that must be read in one piece: held, masked, and only then begun, so that an answer that
                 cannot be read becomes a proper refusal instead of a broken one
     Passing     nothing to mask or filter: bytes pass as they come, a copy tells the token usage
@@ -28,6 +28,7 @@ from extproc.session.stages import Judged, Limits
 # One gRPC message to Envoy carries at most this much of an answer, so that neither side buffers it twice in one piece.
 _CHUNK = 1 << 20
 _SSE = "text/event-stream"
+_STREAMS = frozenset({_SSE, "application/x-ndjson", "application/vnd.amazon.eventstream"})
 
 # Whoever stands upstream must not speak in our name, set state for our origin, send the client to another server, or
 # ask it for a credential: the client's token is for this gateway alone.
@@ -79,7 +80,8 @@ def choose(judged: Judged, event: ResponseHeaders, limits: Limits, id: str) -> M
     kind = said.partition(";")[0].strip()
     coding = headers.get("content-encoding", "").strip().lower()
     coded = coding not in ("", "identity")
-    streamed = kind == _SSE and status < 400  # errors under an SSE type are often plain JSON: `Whole` looks
+    # errors under a stream's type are often plain JSON: `Whole` looks
+    streamed = status < 400 and kind in _STREAMS and judged.read().framing == kind
     if not judged.must_read:
         same = _removed(headers, changed=False)
         if coded or not (streamed or _is_json(kind)):
@@ -87,7 +89,7 @@ def choose(judged: Judged, event: ResponseHeaders, limits: Limits, id: str) -> M
         if streamed:
             return Streaming(judged.read(), None, own, same, masked=False)
         return Passing(judged.read(), own, same, limits, ())
-    _must_be_readable(status, kind, said, coding)
+    _must_be_readable(status, "" if streamed else kind, said, coding)
     decoder = Decoder(coding, limits.answer) if coded else None
     drop = ("content-length", *_removed(headers, changed=True))
     if streamed:

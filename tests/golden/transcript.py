@@ -130,6 +130,16 @@ def _gemini(doc, joined):
                 joined[index, piece["jsonPath"]] += piece.get("stringValue", str(piece.get("numberValue", "")))
 
 
+def _cohere(doc, joined):
+    message = (doc.get("delta") or {}).get("message") or {}
+    joined["plan"] += message.get("tool_plan") or ""
+    content, calls = message.get("content") or {}, message.get("tool_calls") or {}
+    for key in ("text", "thinking"):
+        joined[doc.get("index"), key] += content.get(key) or "" if content else ""
+    if calls:
+        joined[doc["index"], "arguments"] += calls["function"]["arguments"]
+
+
 def _strings(node, path, joined):
     for key, value in node.items():
         if isinstance(value, str) and key not in ("id", "type", "role"):
@@ -173,4 +183,5 @@ VIEWS = {
     "openai-responses": _responses,
     "anthropic-messages": _anthropic,
     "gemini": _gemini,
+    "cohere-chat": _cohere,
 }

@@ -12,9 +12,15 @@ from extproc.exchange.model import Place
 
 GOLDEN = Path(__file__).parents[2] / "golden"
 # what another dialect's transcripts show already: the same class at another path
-SAME = {"azure-openai-chat", "azure-openai-completions", "azure-openai-embeddings", "vertex-gemini"}
+SAME = {
+    "azure-openai-chat",
+    "azure-openai-completions",
+    "azure-openai-embeddings",
+    "vertex-gemini",
+    "vertex-claude",
+}
 WHOLE_ONLY = {"openai-embeddings"}
-FRAMED = {"bedrock-converse", "bedrock-invoke"}  # event streams that are not server-sent: see test_bedrock
+FRAMED = {"bedrock-converse", "bedrock-invoke", "ollama"}  # streams that are not server-sent: see their own tests
 SSE = [name for name in DIALECTS if name not in FRAMED]
 CASES = sorted(case for name in set(SSE) - SAME for case in (GOLDEN / name).iterdir())
 STREAMS = [

@@ -111,6 +111,7 @@ def test_what_is_served(method, path, headers, route):
      "/v1beta/models/..:generateContent", "/v1beta/tunedModels/g:generateContent", "/v1beta//models/g:countTokens",
      "/v1/projects/p/locations/publishers/google/models/g:generateContent",
      "/v1/projects/../locations/l/publishers/google/models/g:generateContent",
+     "/v1/publishers/anthropic/models/c:generateContent", "/v1/publishers/google/models/g:rawPredict",
      "/v1/publishers/other/models/g:generateContent", "/v1beta/models/:generateContent",
      "/openai/deployments/g/chat/completions/", "/openai/deployments/a/b/chat/completions", "/openai/deployments/g",
      "/openai/deployments/../chat/completions", "/openai/deployments/g/images/generations", "/openai/v1/files",

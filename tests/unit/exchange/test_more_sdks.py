@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+import anthropic
 import httpx2
 import openai
 import pytest
@@ -10,10 +11,12 @@ from google import genai
 from google.auth import credentials as google_credentials
 from google.genai import errors, types
 
-from extproc.errors import Uninspectable
+from extproc.errors import BadRequest, Uninspectable
 from extproc.exchange import json_body
 from extproc.exchange.classify import DIALECTS, classify
+from extproc.exchange.model import Place
 from extproc.exchange.refusal import Reason, Refusal
+from extproc.exchange.translation.registry import TRANSLATIONS
 from extproc.identity import token
 
 GOLDEN = Path(__file__).parents[2] / "golden"
@@ -252,3 +255,73 @@ def test_azure_as_upstream_is_asked_by_deployment():
         dialect = DIALECTS[f"azure-openai-{name}"]
         call = dialect.read("chat", {"model": "m", "input": "x"})
         assert dialect.path(call, "gpt 4") == f"/openai/deployments/gpt%204/{end}?api-version=2024-10-21"
+
+
+def anthropic_vertex(gateway):
+    http = httpx2.Client(transport=httpx2.MockTransport(gateway))
+    return anthropic.AnthropicVertex(
+        region="us-east1",
+        project_id="p-1",
+        access_token="t.o.k",
+        base_url="http://gateway.test/v1",
+        http_client=http,
+        max_retries=0,
+    )
+
+
+def test_claude_on_vertex(fake):
+    gateway = Gateway(fake, golden("anthropic-messages/document"))
+    client = anthropic_vertex(gateway)
+    message = client.messages.create(
+        model="claude-x", max_tokens=9, messages=[], tools=[{"name": "run", "input_schema": {"type": "object"}}]
+    )
+    assert message.content
+    gateway.answer, gateway.kind = golden("anthropic-messages/text-secret-across-deltas"), SSE
+    with client.messages.stream(model="claude-x", max_tokens=9, messages=[]) as stream:
+        assert "[masked]" in stream.get_final_text()
+    gateway.answer, gateway.kind = b'{"input_tokens":31}', JSON
+    assert client.messages.count_tokens(model="claude-x", messages=[]).input_tokens == 31
+    assert [(call.model, call.stream, call.operation, call.tools) for call in gateway.calls] == [
+        ("claude-x", False, "chat", ("run",)),
+        ("claude-x", True, "chat", ()),
+        ("claude-x", False, "count_tokens", ()),
+    ]
+    assert [path for path, _ in gateway.sent] == [
+        "/publishers/anthropic/models/up:rawPredict",
+        "/publishers/anthropic/models/up:streamRawPredict",
+        "/publishers/anthropic/models/count-tokens:rawPredict",
+    ]
+    assert [body.get("model") for _, body in gateway.sent] == [None, None, "up"]
+    assert all("anthropic_version" in body for _, body in gateway.sent[:2])
+    with pytest.raises(anthropic.AuthenticationError, match="expired"):
+        anthropic_vertex(Gateway(fake, refusal=EXPIRED)).messages.create(model="m", max_tokens=9, messages=[])
+
+
+def test_anthropic_messages_reach_claude_on_vertex():
+    pair = TRANSLATIONS["anthropic-messages", "vertex-claude"]
+    source, target = DIALECTS["anthropic-messages"], DIALECTS["vertex-claude"]
+    doc = {"model": "m", "max_tokens": 9, "messages": [], "stream": True}
+    call = source.read("chat", doc)
+    out = pair.request(call, "up")
+    assert out.doc == {"anthropic_version": "vertex-2023-10-16", "max_tokens": 9, "messages": [], "stream": True}
+    assert target.path(call, "up") == "/publishers/anthropic/models/up:streamRawPredict"
+    assert target.read("chat", out.doc, Place("up", True)).stream
+    counting = source.read("count_tokens", {"model": "m", "messages": []})
+    assert pair.request(counting, "up").doc == {"model": "up", "messages": []}
+
+
+@pytest.mark.parametrize("doc", [{"messages": []}, {"anthropic_version": "v", "stream": True}])
+def test_a_raw_prediction_that_cannot_be_judged_is_refused(doc):
+    with pytest.raises(BadRequest):
+        DIALECTS["vertex-claude"].read("chat", doc, Place("m"))
+
+
+def test_cohere_refuses_in_its_own_words():
+    dialect = DIALECTS["cohere-chat"]
+    assert json.loads(dialect.refusal(EXPIRED).body) == {"message": EXPIRED.text, "id": "ex-1"}
+    last = dialect.error_event(EXPIRED)
+    assert last.startswith(b"event: message-end\ndata: ")
+    assert json.loads(last.partition(b"data: ")[2])["delta"] == {"finish_reason": "ERROR", "error": EXPIRED.text}
+    call = dialect.read("chat", {"model": "m", "tools": [{"type": "function", "function": {"name": "run"}}]})
+    assert (call.tools, dialect.path(call, "up")) == (("run",), "/v2/chat")
+    assert classify("POST", "/v2/chat", {}).dialect == "cohere-chat"

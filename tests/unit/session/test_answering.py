@@ -304,6 +304,30 @@ def test_the_tail_of_a_stream_leaves_with(end: str) -> None:
 
 
 @pytest.mark.promise("bad-input.compressed-response")
+def test_a_stream_of_lines_is_masked_as_it_passes() -> None:
+    playbook = allowed(request("/api/chat"), body(model="llama"))
+    assert playbook >> answer(kind="application/x-ndjson") << begins("content-length")
+    one = json.dumps({"model": "llama3.2", "message": {"content": f"card {CARD[:9]}"}, "done": False})
+    two = json.dumps({"message": {"content": CARD[9:]}, "done": True, "eval_count": 3})
+    assert playbook >> chunk(one + "\n", False) << gives(end=False, has='"card "')
+    assert playbook >> chunk(two + "\n") << gives(end=True, has=MASKED, lacks="1111")
+    entry = over(playbook)
+    assert entry["usage"] == {"output_tokens": 3}
+
+
+def test_a_chat_of_another_framing_than_its_apis_does_not_pass() -> None:
+    playbook = allowed()
+    assert playbook >> answer(kind="application/x-ndjson") << refuses(502, "answer-unreadable", shape=openai)
+
+
+def test_an_array_of_chunks_is_masked_in_one_piece() -> None:
+    playbook = allowed(request("/v1beta/models/gemini-flash:streamGenerateContent"), body({"contents": []}))
+    parts = [[{"text": text}] for text in (f"card {CARD[:9]}", CARD[9:])]
+    doc = json.dumps([{"candidates": [{"content": {"parts": part}}]} for part in parts])
+    assert playbook >> answer() >> chunk(doc[:40], False)
+    assert playbook >> chunk(doc[40:]) << begins(length="any") << gives(end=True, has=MASKED, lacks="1111")
+
+
 def test_a_coded_stream_is_unpacked_masked_and_sent_plain() -> None:
     data = gzip.compress((delta(f"{CARD}, ") + DONE).encode())
     playbook = allowed(said=body(stream=True))
