@@ -51,7 +51,8 @@ def write(talk: Conversation, model: str) -> JsonObject:
         if not parts:
             continue
         if contents and contents[-1]["role"] == role:
-            contents[-1]["parts"] += parts
+            merged = contents[-1]["parts"] + parts
+            contents[-1]["parts"] = sorted(merged, key=lambda part: "functionResponse" not in part)
         else:
             contents.append({"role": role, "parts": parts})
     doc: JsonObject = {"contents": contents}

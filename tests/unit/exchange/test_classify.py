@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import pytest
 
 from extproc.exchange.classify import DIALECTS, Route, classify, refusal_dialect
@@ -175,3 +177,11 @@ def test_upgrades_are_refused_so_that_codex_falls_back(method, headers):
 )
 def test_a_refusal_speaks_the_dialect_of_its_path(path, headers, name):
     assert refusal_dialect(path, headers) is DIALECTS[name]
+
+
+def test_the_page_of_dialects_names_every_dialect_and_its_exact_paths():
+    page = (Path(__file__).parents[3] / "docs" / "dialects.md").read_text()
+    assert [name for name in DIALECTS if f"`{name}`" not in page] == []
+    for path in ("/v1/embeddings", "/v1/completions", "/openai/responses", "/api/chat", "/v2/chat", "/v1/messages"):
+        assert f"`{path}`" in page
+        assert classify("POST", path, {}).plane == "llm"

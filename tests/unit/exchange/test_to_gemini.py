@@ -267,6 +267,17 @@ class TestRequests:
         assert out.stream
         assert set(out.dropped) == {"cache_control", "messages[].content[].thinking"}
 
+    def test_results_come_first_across_turns_that_become_one(self):
+        calls = [{"type": "tool_use", "id": one, "name": one, "input": {}} for one in ("a", "b")]
+        results = [{"type": "tool_result", "tool_use_id": one, "content": one} for one in ("a", "b")]
+        messages = [
+            {"role": "assistant", "content": calls},
+            {"role": "user", "content": [results[0], {"type": "text", "text": "and"}]},
+            {"role": "user", "content": [results[1]]},
+        ]
+        parts = request(CLAUDE, {"messages": messages}).doc["contents"][1]["parts"]
+        assert [next(iter(part)) for part in parts] == ["functionResponse", "functionResponse", "text"]
+
     @pytest.mark.parametrize(
         ("model", "effort", "thinking"),
         [
