@@ -149,14 +149,15 @@ class McpAnswer:
         for line in raw.splitlines(keepends=True):
             bare = line.rstrip(b"\r\n")
             end = line[len(bare) :]
-            field, _, value = bare.partition(b":")
+            field = bare.partition(b":")[0]
             if field == b"data":
                 if placed and data is not None:
                     continue
                 if data is not None:
                     placed = True
                     bare = b"data: " + data
-            elif self._mask is not None and value and bare not in _PLAIN_LINES and field not in (b"id", b"retry"):
+            # A line without a colon is a field without value, which clients pass over; but its name is text as well.
+            elif self._mask is not None and bare and bare not in _PLAIN_LINES and field not in (b"id", b"retry"):
                 masked = self._masked(bare)
                 bare = bare if masked == bare else masked.replace(b"\r", b" ").replace(b"\n", b" ")
             out.append(bare + end)

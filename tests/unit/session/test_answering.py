@@ -462,6 +462,12 @@ def test_a_list_cannot_hide_in_what_says_nothing_of_itself() -> None:
     )
 
 
+@pytest.mark.promise("masking.stream")
+def test_a_line_that_is_no_field_is_masked_in_an_mcp_stream_too() -> None:
+    playbook = mcp_call()
+    assert playbook >> sse() << begins() >> chunk(f"note {CARD}\n\n") << gives(f"note {MASKED}\n\n", end=True)
+
+
 @pytest.mark.promise("mcp.eras")
 def test_a_stream_of_a_session_is_filtered_and_masked() -> None:
     playbook = Playbook()
