@@ -58,15 +58,34 @@ def _dispatch(entries: tuple[Entry, ...]) -> Dispatch:
     return tuple(tuple(entry for entry in entries if byte in entry.core.first) for byte in range(256))
 
 
+class Ahead:
+    """The next start of a pattern, remembered until it is passed: asked for rising places, it reads a text once."""
+
+    __slots__ = ("_next", "_pattern", "_text")
+
+    def __init__(self, pattern: "re2._Regexp", text: bytes) -> None:
+        self._pattern = pattern
+        self._text = text
+        self._next = -1
+
+    def start(self, at: int) -> int:
+        """The first start at `at` or later; the text's length when there is none."""
+        if self._next < at:
+            match = self._pattern.search(self._text, at)
+            self._next = len(self._text) if match is None else match.start()
+        return self._next
+
+
 class Search:
     """One pass over one buffer. `next` is asked for rising places."""
 
-    __slots__ = ("_engine", "_numbers", "_other", "_text")
+    __slots__ = ("_engine", "_extended", "_numbers", "_rest", "_text")
 
     def __init__(self, engine: Engine, text: bytes) -> None:
         self._engine = engine
         self._text = text
-        self._other = -2  # the next start of another rule than a sieved one; -1 when there is none, -2 unknown
+        self._extended = Ahead(engine.extended, text)
+        self._rest = Ahead(engine.rest, text)
         self._numbers: list[int] | None = None
         if engine.sieved and len(text) > ENOUGH and len(digits_in(text)) > ENOUGH:
             self._numbers = starts(text, engine.free, engine.every)
@@ -83,7 +102,7 @@ class Search:
                 return None
             at = start + 1
             tries = engine.tries
-            if engine.extended.match(text, start) is None:
+            if start < self._extended.start(start):
                 if cover.indifferent(start, match.end()):
                     continue
                 tries = engine.plain
@@ -100,7 +119,7 @@ class Search:
         while True:
             place = self._past_swallowed(numbers, place, cover)
             number = numbers[place] if place < len(numbers) else before
-            other = self._next_other(at, before)
+            other = self._rest.start(at)
             start = min(number, other)
             if start >= before:
                 return None
@@ -118,12 +137,6 @@ class Search:
             if least > start:
                 return bisect_left(numbers, least, place)
         return place
-
-    def _next_other(self, at: int, before: int) -> int:
-        if self._other == -2 or -1 < self._other < at:
-            match = self._engine.rest.search(self._text, at)
-            self._other = -1 if match is None else match.start()
-        return before if self._other < 0 else self._other
 
     def _found(self, start: int, tries: tuple[Entry, ...]) -> list[tuple[int, Entry]]:
         text = self._text
