@@ -47,7 +47,7 @@ PROMISES: tuple[Promise, ...] = (
         "llm",
         True,
         {
-            "dialects": "OpenAI Chat Completions, OpenAI Responses and Anthropic Messages are served, streamed and not.",
+            "dialects": "OpenAI Chat, OpenAI Responses and Anthropic Messages are served, streamed or not.",
             "access": "Policy decides model access by identity.",
             "rewrite": "Model, path and host become what the policy says; aliases are resolved.",
             "models": "GET /v1/models lists only what this caller may use.",

@@ -49,8 +49,8 @@ def holders() -> dict[str, set[str]]:
     """Promise id to the test files that name it."""
     found = defaultdict(set)
     for path in sorted(TESTS.rglob("test_*.py")):
-        for id in named(path.read_text(encoding="utf-8")):
-            found[id].add(path.relative_to(TESTS).as_posix())
+        for name in named(path.read_text(encoding="utf-8")):
+            found[name].add(path.relative_to(TESTS).as_posix())
     return dict(found)
 
 
@@ -66,7 +66,7 @@ def test_a_promise_is_held(promise: Promise) -> None:
 
 def test_no_test_names_a_promise_that_nobody_made() -> None:
     known = {promise.id for promise in PROMISES}
-    assert {id: sorted(files) for id, files in holders().items() if id not in known} == {}
+    assert {name: sorted(files) for name, files in holders().items() if name not in known} == {}
 
 
 def test_a_promise_is_made_once() -> None:
