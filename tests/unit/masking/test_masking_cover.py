@@ -97,3 +97,10 @@ def test_what_is_masked_already_does_not_wait():
     assert masker.feed("@b") == ""
     assert masker.held == 2
     assert masker.feed(" ") == "@b "
+
+
+def test_a_shorter_match_inside_does_not_end_the_tail_of_the_longer():
+    compiled = RuleSet([Rule("run", "", "abcd|b", tail="[a-z]", positives=("abcd", "b"))])
+    assert both_ways(compiled, "abcdefg hi") == "[masked:run] hi"
+    masker = StreamMasker(compiled)
+    assert [masker.feed("abcde"), masker.feed("fg "), masker.feed("hi")] == ["[masked:run]", " ", "hi"]
