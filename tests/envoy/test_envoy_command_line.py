@@ -14,7 +14,7 @@ import yaml
 from extproc.demo.policy import DemoPorts, write_policy
 from extproc.supervisor.envoy import find
 from tests.envoy import policies
-from tests.envoy.gateway import ROOT, Ports, until
+from tests.envoy.gateway import ROOT, Ports, request, until
 from tests.envoy.issuer import Issuer
 
 COMMANDS = ["up", "serve", "check", "test", "explain", "render", "token", "version"]
@@ -175,13 +175,13 @@ def test_serve_and_an_envoy_of_ones_own_govern_like_up(tmp_path_factory):
             ):  # fmt: skip
                 children.append(subprocess.Popen(command, cwd=ROOT, stdout=out, stderr=out))
                 until("it serves", lambda: _ready(port + 2 - len(children)), 20)
-        answer = httpx2.post(f"http://127.0.0.1:{port}/v1/chat/completions", json=policies.chat("a 4111111111111111"),
-                             headers={"authorization": f"Bearer {issuer.token('engineering')}"},
-                             trust_env=False)  # fmt: skip
+        url, headers = f"http://127.0.0.1:{port}/v1/chat/completions", {}
+        headers["authorization"] = f"Bearer {issuer.token('engineering')}"
+        answer = request("POST", url, json=policies.chat("a 4111111111111111"), headers=headers)
         assert answer.json()["choices"][0]["message"]["content"] == "a [masked:card]"
         children[0].send_signal(signal.SIGTERM)
         assert children[0].wait(10) == 0, (base / "out").read_text()
-        refused = httpx2.post(f"http://127.0.0.1:{port}/v1/chat/completions", json=policies.chat(), trust_env=False)
+        refused = request("POST", url, json=policies.chat())
         assert refused.status_code in (500, 503)
     finally:
         for child in children:
@@ -193,6 +193,6 @@ def test_serve_and_an_envoy_of_ones_own_govern_like_up(tmp_path_factory):
 
 def _ready(port: int) -> bool:
     try:
-        return httpx2.get(f"http://127.0.0.1:{port}/readyz", timeout=5, trust_env=False).status_code in (200, 401, 404)
+        return request("GET", f"http://127.0.0.1:{port}/readyz", timeout=5).status_code in (200, 401, 404)
     except httpx2.HTTPError:
         return False

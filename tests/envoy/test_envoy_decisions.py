@@ -7,7 +7,7 @@ import pytest
 
 from tests.envoy import policies
 from tests.envoy.conftest import Scripted, scripted_gateway
-from tests.envoy.gateway import until
+from tests.envoy.gateway import request, until
 
 GROUPS = [{"groups": ["engineering"]}]
 
@@ -47,9 +47,8 @@ def deciding():
 
 def _call(made: Scripted, *groups: str, claims: dict | None = None, **body) -> httpx2.Response:
     token = made.issuer.token(*groups, **(claims or {}))
-    return httpx2.post(f"{made.gateway.url}/v1/chat/completions", json=policies.chat(**body), timeout=20,
-                       headers={"authorization": f"Bearer {token}", "user-agent": "agent/7"},
-                       trust_env=False)  # fmt: skip
+    return request("POST", f"{made.gateway.url}/v1/chat/completions", json=policies.chat(**body), timeout=20,
+                       headers={"authorization": f"Bearer {token}", "user-agent": "agent/7"})  # fmt: skip
 
 
 @pytest.mark.parametrize(
@@ -164,10 +163,15 @@ def test_an_audit_file_is_rotated_and_loses_nothing(own):
 
 def test_metrics_count_decisions_tokens_and_masked_texts(own):
     made: Scripted = own()
-    answers = [made.chat(), made.chat(model="none"), made.chat()]
+    with made.client() as client:
+        masked = client.post("/v1/chat/completions", json=policies.chat("card 4111 1111 1111 1111"))
+    answers = [masked, made.chat(model="none"), made.chat()]
     for answer in answers:
         made.gateway.record(answer)
+    # Workers add up for a moment before they count.
+    until("all is counted", lambda: made.gateway.metric("gatereeve_decisions_total") == 3)
     assert made.gateway.metric('gatereeve_decisions_total{plane="llm",reason="model-unknown",verdict="deny"}') == 1
     assert made.gateway.metric('gatereeve_decisions_total{plane="llm",reason="allowed",verdict="allow"}') == 2
     assert made.gateway.metric("gen_ai_client_token_usage_sum") == 6
+    assert made.gateway.metric('gatereeve_masked_total{rule="card"}') == 1
     assert made.gateway.metric("gatereeve_audit_dropped_total") == 0

@@ -5,7 +5,7 @@ import pytest
 
 from tests.envoy import policies
 from tests.envoy.conftest import Scripted
-from tests.envoy.gateway import Ports, until
+from tests.envoy.gateway import Ports, request, until
 from tests.envoy.issuer import AUDIENCE, Issuer
 
 CHAT, MESSAGES, MCP = "/v1/chat/completions", "/v1/messages", "/mcp/tools"
@@ -13,7 +13,7 @@ OTHER = Issuer()  # the same issuer's name, another key
 
 
 def _post(scripted: Scripted, headers: list[tuple[str, str]], path: str = CHAT) -> httpx2.Response:
-    return httpx2.post(f"{scripted.gateway.url}{path}", headers=headers, json=policies.chat(), trust_env=False)
+    return request("POST", f"{scripted.gateway.url}{path}", headers=headers, json=policies.chat())
 
 
 def _bearer(token: str) -> list[tuple[str, str]]:
@@ -68,7 +68,9 @@ def test_is_refused_with_its_own_reason_in_the_dialect(scripted: Scripted, make,
     assert mcp.status_code == 401
     assert mcp.json()["jsonrpc"] == "2.0"
     assert mcp.json()["error"]["data"]["reason"] == reason
-    assert mcp.headers["www-authenticate"].startswith("Bearer ")
+    challenge = mcp.headers["www-authenticate"]
+    assert challenge.startswith("Bearer")
+    assert ('error="invalid_token"' in challenge) is (reason != "token-missing")  # RFC 6750, section 3.1
     assert len(scripted.upstream.seen) == before
 
 

@@ -9,12 +9,11 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 
-import httpx2
 import pytest
 
 from tests.envoy import policies
 from tests.envoy.conftest import Scripted
-from tests.envoy.gateway import until
+from tests.envoy.gateway import request, until
 from tests.envoy.oracle import SECRETS
 from tests.envoy.upstream import Line
 
@@ -244,7 +243,7 @@ def test_without_a_processor_nothing_passes(made: Scripted):
     _kill(pids)
     before = len(made.upstream.seen)
     for path in ("/v1/chat/completions", "/v1/messages", "/mcp/tools", "/anything"):
-        answer = httpx2.post(f"{made.gateway.url}{path}", json=policies.chat(), timeout=15, trust_env=False,
+        answer = request("POST", f"{made.gateway.url}{path}", json=policies.chat(), timeout=15,
                              headers={"authorization": f"Bearer {made.issuer.token('engineering')}"})  # fmt: skip
         assert answer.status_code in (500, 503)
         assert "error" in answer.json()

@@ -3,10 +3,9 @@
 import json
 import time
 
-import httpx2
 import pytest
 
-from tests.envoy.gateway import Gateway
+from tests.envoy.gateway import Gateway, client, request
 from tests.envoy.oracle import SECRETS, TEXT, assert_clean, masked
 
 SEEDS = range(12)
@@ -17,7 +16,7 @@ ARGUMENTS = {"to": masked(SECRETS[1]), "note": masked(f"card\n{SECRETS[0]}"), "n
 def _ask(demo: Gateway, path: str, body: dict, seed: int = 0) -> bytes:
     headers = {"authorization": f"Bearer {demo.token('engineering')}", "x-demo-seed": str(seed),
                "anthropic-version": "2023-06-01"}  # fmt: skip
-    answer = httpx2.post(f"{demo.url}{path}", json=body, headers=headers, timeout=20, trust_env=False)
+    answer = request("POST", f"{demo.url}{path}", json=body, headers=headers, timeout=20)
     assert answer.status_code == 200
     assert_clean(answer.content)
     return answer.content
@@ -99,8 +98,8 @@ def test_a_whole_answer_is_masked_too(demo: Gateway, path, body, read):
 
 def test_log_probabilities_would_tell_the_text_so_they_are_dropped_and_noted(demo: Gateway):
     headers = {"authorization": f"Bearer {demo.token('engineering')}"}
-    answer = httpx2.post(f"{demo.url}/v1/chat/completions", json=_chat(TEXT, logprobs=True), headers=headers,
-                         timeout=20, trust_env=False)  # fmt: skip
+    answer = request("POST", f"{demo.url}/v1/chat/completions", json=_chat(TEXT, logprobs=True), headers=headers,
+                         timeout=20)  # fmt: skip
     assert answer.json()["choices"][0]["logprobs"] is None
     assert_clean(answer.content)
     assert "logprobs-dropped" in demo.record(answer)["notes"]
@@ -108,8 +107,8 @@ def test_log_probabilities_would_tell_the_text_so_they_are_dropped_and_noted(dem
 
 def test_the_record_counts_what_was_masked_and_holds_none_of_it(demo: Gateway):
     headers = {"authorization": f"Bearer {demo.token('engineering')}", "x-demo-seed": "3"}
-    answer = httpx2.post(f"{demo.url}/v1/chat/completions", json=_chat(TEXT, stream=True), headers=headers,
-                         timeout=20, trust_env=False)  # fmt: skip
+    answer = request("POST", f"{demo.url}/v1/chat/completions", json=_chat(TEXT, stream=True), headers=headers,
+                         timeout=20)  # fmt: skip
     record = demo.record(answer)
     assert record["masked"]["card"] == 1
     assert record["masked"]["email"] == 1
@@ -121,8 +120,8 @@ def test_a_stream_flows_while_it_is_masked(demo: Gateway):
     """Prose is not held back: the first words are there long before the upstream has said the last."""
     headers = {"authorization": f"Bearer {demo.token('engineering')}", "x-demo-delay": "0.1", "x-demo-seed": "1"}
     text = "These are plain words without anything to mask in them. " * 6
-    with httpx2.stream("POST", f"{demo.url}/v1/chat/completions", json=_chat(text, stream=True), headers=headers,
-                       timeout=20, trust_env=False) as answer:  # fmt: skip
+    url = f"{demo.url}/v1/chat/completions"
+    with client() as made, made.stream("POST", url, json=_chat(text, stream=True), headers=headers) as answer:
         times = [time.monotonic() for _ in answer.iter_bytes()]
     assert len(times) > 5
     assert times[-1] - times[0] > 0.4

@@ -4,11 +4,9 @@ import stat
 from collections import Counter
 from pathlib import Path
 
-import httpx2
-
 from tests.envoy import policies
 from tests.envoy.conftest import Scripted
-from tests.envoy.gateway import Gateway, until
+from tests.envoy.gateway import Gateway, request, until
 from tests.envoy.test_envoy_operation import Load
 
 ENV_CANARY = "sk-canary-from-the-environment"
@@ -103,10 +101,10 @@ def test_no_secret_token_or_prompt_is_in_any_artefact(own):
     token = made.issuer.token("engineering", secret_claim="claim-canary")
     bad = made.issuer.token("engineering", exp=1_700_000_000)
     for authorization, model in ((token, "small"), (token, "env"), (token, PROMPT), (bad, "small")):
-        answer = httpx2.post(f"{made.gateway.url}/v1/chat/completions", json=policies.chat(PROMPT, model=model),
-                             headers={"authorization": f"Bearer {authorization}"}, trust_env=False)  # fmt: skip
+        answer = request("POST", f"{made.gateway.url}/v1/chat/completions", json=policies.chat(PROMPT, model=model),
+                             headers={"authorization": f"Bearer {authorization}"})  # fmt: skip
         made.gateway.record(answer)
-    httpx2.post(f"{made.gateway.url}/v1/chat/completions", content=b'{"' + PROMPT.encode(), trust_env=False,
+    request("POST", f"{made.gateway.url}/v1/chat/completions", content=b'{"' + PROMPT.encode(),
                 headers={"authorization": f"Bearer {token}", "content-type": "application/json"})  # fmt: skip
     assert {request.header("authorization") for request in made.upstream.seen} == {
         f"Bearer {policies.UPSTREAM_KEY}", f"Bearer {ENV_CANARY}"}  # fmt: skip
