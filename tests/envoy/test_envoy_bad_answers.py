@@ -40,6 +40,7 @@ def _events(text: str, size: int = 5) -> bytes:
     return b"".join(policies.chunk(piece) for piece in pieces) + policies.DONE
 
 
+@pytest.mark.promise("bad-input.sse")
 def test_a_stream_that_is_cut_at_every_byte_is_masked_all_the_same(scripted: Scripted):
     data = _events(TEXT)
 
@@ -74,6 +75,7 @@ def test_every_line_end_of_sse_is_understood(scripted: Scripted, ends):
     assert policies.said(body) == masked(TEXT)
 
 
+@pytest.mark.promise("bad-input.sse")
 def test_an_event_whose_text_stands_in_one_line_of_10_mb_passes_masked_or_not_at_all(scripted: Scripted):
     text = ("lorem ipsum " * 850_000) + CARD
 
@@ -93,6 +95,7 @@ def test_an_event_whose_text_stands_in_one_line_of_10_mb_passes_masked_or_not_at
         assert b"answer-unreadable" in body or b"answer-too-large" in body
 
 
+@pytest.mark.promise("bad-input.upstream")
 @pytest.mark.parametrize("how", ["event", "cut event", "text"])
 def test_an_upstream_that_dies_in_mid_stream_breaks_the_answer_and_shows_nothing(scripted: Scripted, how):
     last = {"event": policies.chunk(f"card {CARD[:9]}"), "cut event": policies.chunk(f"card {CARD}")[:-20],
@@ -113,6 +116,7 @@ def test_an_upstream_that_dies_in_mid_stream_breaks_the_answer_and_shows_nothing
     assert record
 
 
+@pytest.mark.promise("bad-input.upstream")
 def test_trailers_do_not_swallow_the_tail(scripted: Scripted):
     async def trailers(line: Line) -> None:
         await line.chunked(policies.chunk("hello "), trailer="x-trailer")
@@ -135,6 +139,7 @@ def test_trailers_after_json_do_not_swallow_it(scripted: Scripted):
     assert answer.json()["choices"][0]["message"]["content"] == masked(TEXT)
 
 
+@pytest.mark.promise("bad-input.upstream")
 def test_an_error_status_with_an_sse_type_is_masked_and_passes(scripted: Scripted):
     async def error(line: Line) -> None:
         await line.whole(b'data: {"error":{"message":"no: %s"}}\n\n' % CARD.encode(), "429 Too Many Requests",
@@ -169,6 +174,7 @@ def test_an_error_page_is_masked_or_refused(scripted: Scripted, status, kind):
     assert_clean(answer.content)
 
 
+@pytest.mark.promise("bad-input.upstream")
 @pytest.mark.parametrize("status", ["204 No Content", "200 OK", "503 Unavailable"])
 def test_an_answer_without_a_body_passes(scripted: Scripted, status):
     async def empty(line: Line) -> None:
@@ -179,6 +185,7 @@ def test_an_answer_without_a_body_passes(scripted: Scripted, status):
     assert (answer.status_code, answer.content) == (int(status[:3]), b"")
 
 
+@pytest.mark.promise("bad-input.compressed-response")
 @pytest.mark.parametrize("streamed", [False, True], ids=["JSON", "SSE"])
 @pytest.mark.parametrize("coding", ["gzip", "deflate"])
 def test_a_compressed_answer_is_read_and_masked(scripted: Scripted, coding, streamed):
@@ -200,6 +207,7 @@ def test_a_compressed_answer_is_read_and_masked(scripted: Scripted, coding, stre
     assert text == masked(TEXT)
 
 
+@pytest.mark.promise("bad-input.compressed-response")
 @pytest.mark.parametrize(
     ("headers", "body"),
     [
@@ -244,6 +252,7 @@ def test_a_compressed_stream_that_cannot_be_read_ends_with_an_error_event(script
     assert b"[DONE]" not in body.partition(b"answer-unreadable")[0]
 
 
+@pytest.mark.promise("bad-input.size")
 def test_json_larger_than_is_inspected_is_refused(scripted: Scripted):
     async def huge(line: Line) -> None:
         await line.chunked(content_type="application/json")

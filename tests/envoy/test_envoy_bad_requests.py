@@ -29,6 +29,9 @@ def untouched(scripted: Scripted):
     assert len(scripted.upstream.seen) == before
 
 
+@pytest.mark.promise("bad-input.json")
+@pytest.mark.promise("bad-input.content-type")
+@pytest.mark.promise("bad-input.compressed-request")
 @pytest.mark.usefixtures("untouched")
 @pytest.mark.parametrize(
     ("body", "headers", "status", "reason"),
@@ -71,6 +74,7 @@ def test_a_bad_body_is_refused(scripted: Scripted, body, headers, status, reason
     assert scripted.gateway.record(answer)["reason"] == reason
 
 
+@pytest.mark.promise("bad-input.size")
 @pytest.mark.usefixtures("untouched")
 @pytest.mark.parametrize("version", [1, 2], ids=["HTTP/1.1", "HTTP/2"])
 @pytest.mark.parametrize("announced", [True, False], ids=["with its length", "chunked"])
@@ -100,6 +104,7 @@ def test_a_body_of_100_mb_is_refused(scripted: Scripted, announced, version):
     assert record["verdict"] == "deny"
 
 
+@pytest.mark.promise("bad-input.size")
 @pytest.mark.usefixtures("untouched")
 def test_the_answer_to_a_body_of_100_mb_says_what_the_cap_is(scripted: Scripted):
     """By hand, because few clients read an answer that comes while they still send."""
@@ -162,6 +167,7 @@ def test_a_path_that_servers_read_differently_is_sent_only_as_it_was_judged(scri
     assert {request.body for request in arrived} <= {GOOD.replace(b": ", b":").replace(b", ", b",")}
 
 
+@pytest.mark.promise("bad-input.upgrade")
 @pytest.mark.usefixtures("untouched")
 @pytest.mark.parametrize("path", ["/v1/responses", "/v1/messages", "/mcp/tools"])
 def test_an_upgrade_to_websocket_gets_426(scripted: Scripted, path):
@@ -176,6 +182,7 @@ def test_an_upgrade_to_websocket_gets_426(scripted: Scripted, path):
     assert b"application/json" in answer
 
 
+@pytest.mark.promise("bad-input.http-versions")
 @pytest.mark.parametrize("version", [1, 2], ids=["HTTP/1.1", "HTTP/2"])
 def test_both_versions_of_http_are_served(scripted: Scripted, version):
     with scripted.client(http1=version == 1, http2=version == 2) as client:
@@ -199,6 +206,7 @@ def test_request_smuggling_by_two_lengths_is_refused(scripted: Scripted):
     assert len(scripted.upstream.seen) == before
 
 
+@pytest.mark.promise("bad-input.client-gone")
 def test_a_client_that_goes_away_in_mid_stream_ends_the_call_upstream_and_is_recorded(scripted: Scripted):
     async def endless(line):
         await line.chunked(policies.chunk("first"))

@@ -46,6 +46,7 @@ def test_help_names_every_command_and_where_to_start():
     assert "Exit codes" in output
 
 
+@pytest.mark.promise("cli.help")
 @pytest.mark.parametrize("command", COMMANDS)
 def test_each_command_has_help_that_says_what_it_does(command):
     output = _run(command, "--help")
@@ -62,6 +63,7 @@ def test_check_praises_a_good_folder(folder: Path):
     assert "Good" in _run("check", str(folder))
 
 
+@pytest.mark.promise("cli.check")
 def test_check_prints_every_problem_with_its_place_and_what_to_write_instead(folder: Path):
     (folder / "bad.yaml").write_text(
         "apiVersion: gatereeve.dev/v1alpha1\nkind: AgentPolicy\nmetadata: {name: a}\nspec:\n"
@@ -93,6 +95,7 @@ def _case(reason: str, verdict: str = "deny") -> str:
     return yaml.safe_dump(document)
 
 
+@pytest.mark.promise("cli.test")
 def test_test_runs_policy_tests_and_shows_failures_as_a_difference(folder: Path):
     (folder / "tests.yaml").write_text(_case("model-not-allowed"))
     assert "1" in _run("test", str(folder))
@@ -103,6 +106,7 @@ def test_test_runs_policy_tests_and_shows_failures_as_a_difference(folder: Path)
     assert "allowed" in output
 
 
+@pytest.mark.promise("cli.explain")
 def test_explain_says_which_documents_matched_and_which_did_not_and_why(folder: Path, tmp_path: Path):
     call = tmp_path / "call.yaml"
     call.write_text(yaml.safe_dump({"identity": {"subject": "i", "groups": ["interns"]},
@@ -139,6 +143,7 @@ def test_token_without_a_demo_says_what_to_do():
     assert "make run" in output
 
 
+@pytest.mark.promise("cli.render")
 def test_what_render_writes_is_accepted_by_envoy(folder: Path, tmp_path: Path):
     out = tmp_path / "out"
     assert "bootstrap.json" in _run("render", str(folder), "--out", str(out), "--port", str(Ports.take(1)))
@@ -151,6 +156,7 @@ def test_what_render_writes_is_accepted_by_envoy(folder: Path, tmp_path: Path):
                                          ["socket_address"]["port_value"]))  # fmt: skip
 
 
+@pytest.mark.promise("cli.render")
 def test_serve_and_an_envoy_of_ones_own_govern_like_up(tmp_path_factory):
     """What a cluster does: the processor in one place, Envoy with rendered files in another."""
     import tempfile

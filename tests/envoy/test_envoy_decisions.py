@@ -51,6 +51,10 @@ def _call(made: Scripted, *groups: str, claims: dict | None = None, **body) -> h
                        headers={"authorization": f"Bearer {token}", "user-agent": "agent/7"})  # fmt: skip
 
 
+@pytest.mark.promise("decisions.default-deny")
+@pytest.mark.promise("decisions.conditions")
+@pytest.mark.promise("decisions.reasons")
+@pytest.mark.promise("identity.claims")
 @pytest.mark.parametrize(
     ("groups", "claims", "body", "status", "reason"),
     [
@@ -82,6 +86,7 @@ def test_is_decided_with_its_reason(deciding: Scripted, groups, claims, body, st
         assert answer.headers["x-should-retry"] == "false"
 
 
+@pytest.mark.promise("decisions.observe")
 def test_observing_is_recorded_and_not_enforced(deciding: Scripted):
     record = deciding.gateway.record(_call(deciding, "watched", model="small"))
     assert record["mode"] == "observe"
@@ -94,6 +99,7 @@ def test_observing_is_recorded_and_not_enforced(deciding: Scripted):
     assert "deny" in record["observed"]
 
 
+@pytest.mark.promise("decisions.audit")
 def test_the_record_tells_who_asked_what_became_of_it_and_why(deciding: Scripted):
     answer = _call(deciding, "engineering", model="gpt-4", claims={"tenant": "t9"})
     record = deciding.gateway.record(answer)
@@ -128,6 +134,7 @@ def test_a_refused_mcp_call_is_recorded_with_its_tool(deciding: Scripted):
         "reason": "tool-not-allowed"}  # fmt: skip
 
 
+@pytest.mark.promise("decisions.audit")
 def test_every_exchange_has_exactly_one_record_and_all_are_written_before_the_end(own):
     made: Scripted = own()
     ids = [made.chat().headers["x-gatereeve-id"] for _ in range(30)]
@@ -138,6 +145,7 @@ def test_every_exchange_has_exactly_one_record_and_all_are_written_before_the_en
     assert len(set(ids)) == 60
 
 
+@pytest.mark.promise("decisions.audit-sinks")
 def test_records_go_to_stdout_as_one_json_line_each(own):
     made: Scripted = own("--audit", "stdout:json")
     ids = {made.chat().headers["x-gatereeve-id"] for _ in range(10)}
@@ -150,6 +158,7 @@ def test_records_go_to_stdout_as_one_json_line_each(own):
     assert {entry["id"] for entry in lines()} == ids
 
 
+@pytest.mark.promise("decisions.audit-sinks")
 def test_an_audit_file_is_rotated_and_loses_nothing(own):
     made: Scripted = own("--audit-max-bytes", "4KiB", "--audit-backups", "50")
     ids = [made.chat().headers["x-gatereeve-id"] for _ in range(30)]

@@ -30,12 +30,15 @@ def _chat(text: str, **more) -> dict:
     return {"model": "gpt-4", "messages": [{"role": "user", "content": text}], **more}
 
 
+@pytest.mark.promise("masking.stream")
+@pytest.mark.promise("masking.cuts")
 @pytest.mark.parametrize("seed", SEEDS)
 def test_a_chat_stream_reads_like_the_masked_whole(demo: Gateway, seed):
     events = _events(_ask(demo, "/v1/chat/completions", _chat(TEXT, stream=True), seed))
     assert "".join(c["delta"].get("content") or "" for e in events for c in e["choices"]) == masked(TEXT)
 
 
+@pytest.mark.promise("masking.stream")
 @pytest.mark.parametrize("seed", SEEDS)
 def test_a_responses_stream_reads_like_the_masked_whole_in_every_place(demo: Gateway, seed):
     events = _events(_ask(demo, "/v1/responses", {"model": "gpt-4", "input": TEXT, "stream": True}, seed))
@@ -48,6 +51,7 @@ def test_a_responses_stream_reads_like_the_masked_whole_in_every_place(demo: Gat
     assert by_type["response.completed"][0]["response"]["output"][0]["content"][0]["text"] == masked(TEXT)
 
 
+@pytest.mark.promise("masking.stream")
 @pytest.mark.parametrize("seed", SEEDS)
 def test_a_messages_stream_reads_like_the_masked_whole(demo: Gateway, seed):
     body = {"model": "claude-sonnet", "max_tokens": 9, "stream": True, "messages": _chat(TEXT)["messages"]}
@@ -57,6 +61,7 @@ def test_a_messages_stream_reads_like_the_masked_whole(demo: Gateway, seed):
     assert [e["type"] for e in events][-1] == "message_stop"
 
 
+@pytest.mark.promise("masking.tool-arguments")
 @pytest.mark.parametrize("seed", SEEDS)
 @pytest.mark.parametrize("api", ["chat", "responses", "messages"])
 def test_arguments_of_a_streamed_tool_call_are_masked_json(demo: Gateway, api, seed):
@@ -82,6 +87,7 @@ def test_arguments_of_a_streamed_tool_call_are_masked_json(demo: Gateway, api, s
     assert json.loads(text) == ARGUMENTS
 
 
+@pytest.mark.promise("masking.document")
 @pytest.mark.parametrize(
     ("path", "body", "read"),
     [
@@ -116,6 +122,8 @@ def test_the_record_counts_what_was_masked_and_holds_none_of_it(demo: Gateway):
     assert_clean(json.dumps(record))
 
 
+@pytest.mark.promise("masking.stream")
+@pytest.mark.promise("masking.hold-back")
 def test_a_stream_flows_while_it_is_masked(demo: Gateway):
     """Prose is not held back: the first words are there long before the upstream has said the last."""
     headers = {"authorization": f"Bearer {demo.token('engineering')}", "x-demo-delay": "0.1", "x-demo-seed": "1"}

@@ -47,6 +47,9 @@ def _text(result: Any) -> str:
     return "".join(block.text for block in result.content if isinstance(block, types.TextContent))
 
 
+@pytest.mark.promise("clients.mcp")
+@pytest.mark.promise("mcp.eras")
+@pytest.mark.promise("mcp.filtered")
 @pytest.mark.parametrize(
     ("group", "tools"),
     [
@@ -59,6 +62,8 @@ async def test_the_list_of_tools_is_what_the_caller_may_call(demo: Gateway, era,
         assert [tool.name for tool in (await client.list_tools()).tools] == tools
 
 
+@pytest.mark.promise("clients.mcp")
+@pytest.mark.promise("masking.mcp")
 @pytest.mark.parametrize("sse", ["0", "1"], ids=["JSON", "SSE"])
 async def test_an_allowed_call_is_answered_and_masked(demo: Gateway, era, sse):
     async with _client(demo, era, "engineering", **{"x-demo-sse": sse}) as client:
@@ -70,6 +75,7 @@ async def test_an_allowed_call_is_answered_and_masked(demo: Gateway, era, sse):
     assert_clean(result.model_dump_json())
 
 
+@pytest.mark.promise("masking.mcp")
 async def test_progress_messages_are_masked_too(demo: Gateway, era):
     heard: list[str] = []
 
@@ -81,6 +87,8 @@ async def test_progress_messages_are_masked_too(demo: Gateway, era):
     assert heard == [masked(f"Found: {CUSTOMER}")]
 
 
+@pytest.mark.promise("clients.mcp")
+@pytest.mark.promise("mcp.tools")
 @pytest.mark.parametrize(
     ("group", "tool"),
     [
@@ -101,6 +109,7 @@ async def test_a_denied_call_is_a_failed_tool_and_the_client_goes_on(demo: Gatew
     assert tool not in _arrived(demo, marker)
 
 
+@pytest.mark.promise("mcp.methods")
 async def test_prompts_and_resources_are_under_policy_too(demo: Gateway, era):
     async with _client(demo, era, "engineering") as client:
         assert [p.name for p in (await client.list_prompts()).prompts] == ["summarise"]
@@ -143,6 +152,7 @@ def _mirrors(method: str, name: str = "") -> dict[str, str]:
     return headers | ({"mcp-name": name} if name else {})
 
 
+@pytest.mark.promise("mcp.filtered")
 @pytest.mark.parametrize("sse", ["0", "1"], ids=["JSON", "SSE"])
 def test_a_filtered_list_keeps_its_pages_and_becomes_private(demo: Gateway, sse):
     cursor, names = None, []
@@ -162,6 +172,7 @@ def test_a_filtered_list_keeps_its_pages_and_becomes_private(demo: Gateway, sse)
     assert cursor is None
 
 
+@pytest.mark.promise("mcp.headers")
 @pytest.mark.parametrize(
     ("headers", "named"),
     [
@@ -184,6 +195,7 @@ def test_headers_that_contradict_the_body_are_refused(demo: Gateway, headers, na
     assert _arrived(demo, marker) == []
 
 
+@pytest.mark.promise("bad-input.header-names")
 def test_header_names_in_any_case_mirror_the_body(demo: Gateway):
     headers = {"MCP-PROTOCOL-VERSION": MODERN, "mCP-mETHOD": "tools/call", "MCP-NAME": "read_note"}
     message = _modern("tools/call", name="read_note", arguments={})
@@ -192,6 +204,7 @@ def test_header_names_in_any_case_mirror_the_body(demo: Gateway):
     assert answer.json()["result"]["content"][0]["text"] == NOTE
 
 
+@pytest.mark.promise("mcp.batches")
 def test_a_batch_is_refused(demo: Gateway):
     marker = uuid.uuid4().hex
     call = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": "delete_note"}}
@@ -219,6 +232,8 @@ def test_a_message_that_is_none_is_refused(demo: Gateway, body, code):
     assert _arrived(demo, marker) == []
 
 
+@pytest.mark.promise("mcp.judged-is-sent")
+@pytest.mark.promise("bad-input.duplicate-keys")
 def test_a_name_said_twice_is_judged_and_sent_as_one(scripted: Scripted):
     async def answer(line):
         await line.whole(b'{"jsonrpc":"2.0","id":1,"result":{"content":[],"isError":false}}')
@@ -238,6 +253,7 @@ def test_a_name_said_twice_is_judged_and_sent_as_one(scripted: Scripted):
     assert arrived.json()["params"]["name"] == "read_b"
 
 
+@pytest.mark.promise("mcp.route")
 def test_a_server_is_found_by_host_as_well_and_gets_its_own_credential(scripted: Scripted):
     async def answer(line):
         await line.whole(b'{"jsonrpc":"2.0","id":1,"result":{"content":[{"type":"text","text":"ok"}],"isError":false}}')
@@ -255,6 +271,7 @@ def test_a_server_is_found_by_host_as_well_and_gets_its_own_credential(scripted:
     assert denied.json()["result"]["isError"] is True
 
 
+@pytest.mark.promise("mcp.eras")
 def test_sessions_pass_in_both_directions(demo: Gateway):
     token = demo.token("engineering")
     hello = {"jsonrpc": "2.0", "id": 0, "method": "initialize",

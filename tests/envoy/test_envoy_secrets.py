@@ -4,6 +4,8 @@ import stat
 from collections import Counter
 from pathlib import Path
 
+import pytest
+
 from tests.envoy import policies
 from tests.envoy.conftest import Scripted
 from tests.envoy.gateway import Gateway, request, until
@@ -13,6 +15,8 @@ ENV_CANARY = "sk-canary-from-the-environment"
 PROMPT = "prompt-canary-do-not-log"
 
 
+@pytest.mark.promise("credentials.rotated")
+@pytest.mark.promise("operation.reload")
 def test_a_credential_file_is_rotated_without_a_restart_and_without_a_failed_call(own):
     made: Scripted = own()
     with Load(made) as load:
@@ -29,6 +33,7 @@ def test_a_credential_file_is_rotated_without_a_restart_and_without_a_failed_cal
     assert set(used) == {f"Bearer {policies.UPSTREAM_KEY}", *(f"Bearer sk-rotated-{n}" for n in range(3))}
 
 
+@pytest.mark.promise("credentials.rotated")
 def test_a_credential_as_kubernetes_mounts_it_is_rotated_by_its_symbolic_link(own):
     made: Scripted = own(start=False, workers=1)
     mount = made.gateway.state / "mount"
@@ -53,6 +58,7 @@ def test_a_credential_as_kubernetes_mounts_it_is_rotated_by_its_symbolic_link(ow
     until("the new secret is used", rotated, 8)
 
 
+@pytest.mark.promise("credentials.injected")
 def test_header_and_format_of_a_credential_are_the_providers(own):
     made: Scripted = own(start=False, workers=1, environ={"TEST_UPSTREAM_KEY": ENV_CANARY})
     made.folder.write(policies.document("LLMProvider", "scripted", dialects=["anthropic-messages"],
@@ -72,6 +78,7 @@ def test_header_and_format_of_a_credential_are_the_providers(own):
     assert arrived.path == "/prefix/v1/messages"
 
 
+@pytest.mark.promise("credentials.unavailable")
 def test_a_credential_that_cannot_be_had_refuses_the_call_and_is_named_without_its_value(own):
     made: Scripted = own(start=False, workers=1)
     made.folder.write(policies.document("LLMProvider", "scripted", dialects=["openai-chat"],
@@ -88,6 +95,8 @@ def test_a_credential_that_cannot_be_had_refuses_the_call_and_is_named_without_i
     until("the secret is there", lambda: made.chat().status_code == 200, 8)
 
 
+@pytest.mark.promise("credentials.unseen")
+@pytest.mark.promise("operation.admin")
 def test_no_secret_token_or_prompt_is_in_any_artefact(own):
     made: Scripted = own(start=False, environ={"TEST_UPSTREAM_KEY": ENV_CANARY})
     made.folder.write(policies.document("LLMProvider", "env", dialects=["openai-chat"],
