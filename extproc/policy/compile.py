@@ -97,6 +97,9 @@ class _Compiler:
             masking=masking,
             combined=combiner(profiles, masking),
             names=names,
+            warnings=tuple(
+                _observes(document) for document, spec in self._of(AgentPolicySpec) if spec.mode == "observe"
+            ),
         )
         return policy, []
 
@@ -202,6 +205,15 @@ class _Compiler:
                 self._complain(document, ("spec",), str(error))
             profiles[document.name] = profile
         return profiles, masking
+
+
+def _observes(document: Document) -> Problem:
+    """Said of every policy that only observes: people expect it to protect a little."""
+    return document.raw.problem(
+        ("spec", "mode"),
+        f"{document.kind}/{document.name} only observes: callers it selects, and no enforced policy does, may do "
+        "everything that can be routed; write mode: enforce when what it records is what you want",
+    )
 
 
 def _credential(document: Document, credential: Credential, name: str, default: str) -> CredentialSource:

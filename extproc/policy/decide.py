@@ -8,7 +8,8 @@ Of the policies that select the caller, deny lists are asked first, then allow l
     otherwise                              deny
 
 Policies that observe never take part while one that enforces selects the caller; what they would have changed is put
-into `Decision.observed`. A caller whom only observing policies select is allowed (reason observed).
+into `Decision.observed`. A caller whom only observing policies select is allowed (reason observed), and masked by every
+profile they name: to observe is to refuse nothing, not to let secrets out while looking on.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -174,7 +175,8 @@ def _weigh(
     if not enforced and not enforced_unsure:
         if not selected:
             return everything  # nobody is let in because it cannot be told whether a policy is about them
-        allowed = Decision(Verdict.ALLOW, Reason.OBSERVED, _first(selected))
+        obligations = Obligations(masking=_masking(policy, [*selected, *unsure]))
+        allowed = Decision(Verdict.ALLOW, Reason.OBSERVED, _first(selected), obligations=obligations)
         return replace(allowed, observed=_difference(allowed, everything))
     decision = _tally(policy, enforced, enforced_unsure, opine, facts, otherwise)
     if len(enforced) + len(enforced_unsure) == len(selected) + len(unsure):
@@ -221,7 +223,7 @@ def _tally(
 
 
 def _masking(policy: Policy, allowing: Sequence[AgentPolicy]) -> Masking | None:
-    """The masking that satisfies every policy that allows the call."""
+    """The masking that satisfies every policy that allows the call, or lets it through by only observing."""
     first = allowing[0].masking
     if len(allowing) == 1:
         return first
