@@ -21,6 +21,7 @@ def test_every_rule_has_a_description_and_examples_of_both_kinds(rule):
     assert rule.negatives
 
 
+@pytest.mark.promise("masking.rules")
 @pytest.mark.parametrize("rule", EACH)
 def test_positives_are_masked_among_all_rules_too(rule):
     for positive in rule.positives:

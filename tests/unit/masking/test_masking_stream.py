@@ -32,6 +32,7 @@ def test_every_member_that_a_dialect_asks_for_is_there_with_its_signature(made, 
             assert list(inspect.signature(getattr(made, name)).parameters) == list(inspect.signature(member).parameters)
 
 
+@pytest.mark.promise("masking.api")
 def test_the_usage_example_of_the_package():
     sent = []
     masker = StreamMasker(rules("card", "email"))
