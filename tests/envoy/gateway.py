@@ -3,8 +3,10 @@
 Nothing here sleeps for luck: everything waits for something that can be seen, with a deadline that names it.
 """
 
+import atexit
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -45,6 +47,13 @@ def request(method: str, url: str, **options: Any) -> httpx2.Response:
         return made.request(method, url, **options)
 
 
+def short_folder() -> Path:
+    """A folder that is gone when pytest is; its path is short, because those of Unix sockets have to be."""
+    folder = Path(tempfile.mkdtemp(prefix="gr-", dir="/tmp"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return folder
+
+
 class Ports:
     """Runs of free ports, below the range from which the kernel takes ports for outgoing connections. Each xdist
     worker has a range of its own, so that two never probe the same port at once."""
@@ -77,7 +86,7 @@ class Gateway:
     """One gateway. `state` is its folder: audit, output, runtime files and (for the demo) the policy are all in it."""
 
     def __init__(self, *arguments: str, demo: bool = False, workers: int = 2, environ: dict[str, str] | None = None):
-        self.state = Path(tempfile.mkdtemp(prefix="gr-", dir="/tmp"))
+        self.state = short_folder()
         self.port = Ports.take(2)
         self.admin_port = self.port + 1
         self.workers = workers
@@ -99,7 +108,6 @@ class Gateway:
             **(environ or {}),
         }
         self.process: subprocess.Popen[bytes] | None = None
-        self._leave_running = False
 
     # -- life ----------------------------------------------------------------------------------------------------------
 

@@ -14,8 +14,10 @@ import yaml
 from extproc.demo.policy import DemoPorts, write_policy
 from extproc.supervisor.envoy import find
 from tests.envoy import policies
-from tests.envoy.gateway import ROOT, Ports, request, until
+from tests.envoy.conftest import echo
+from tests.envoy.gateway import ROOT, Ports, request, short_folder, until
 from tests.envoy.issuer import Issuer
+from tests.envoy.upstream import Upstream
 
 COMMANDS = ["up", "serve", "check", "test", "explain", "render", "token", "version"]
 
@@ -157,14 +159,9 @@ def test_what_render_writes_is_accepted_by_envoy(folder: Path, tmp_path: Path):
 
 
 @pytest.mark.promise("cli.render")
-def test_serve_and_an_envoy_of_ones_own_govern_like_up(tmp_path_factory):
+def test_serve_and_an_envoy_of_ones_own_govern_like_up():
     """What a cluster does: the processor in one place, Envoy with rendered files in another."""
-    import tempfile
-
-    from tests.envoy.conftest import echo
-    from tests.envoy.upstream import Upstream
-
-    base = Path(tempfile.mkdtemp(prefix="gr-", dir="/tmp"))  # socket paths are short
+    base = short_folder()
     upstream, issuer, port = Upstream(Ports.take(1)), Issuer(), Ports.take(2)
     upstream.scripts[""] = echo
     made = policies.Folder(base / "policy", issuer, upstream.port)
