@@ -271,8 +271,8 @@ class AgentPolicySpec(Declared):
 
     mode: Literal["enforce", "observe"] = Field(
         default="enforce",
-        description="observe: refuses nothing, records what it would have decided; who is selected by observing policies "
-        "only may do everything.",
+        description="observe: refuses nothing, records what it would have decided; who is selected by observing "
+        "policies only may do everything.",
     )
     subjects: tuple[Subject, ...] = Field(min_length=1, description="Whom it selects: any of these entries.")
     models: AllowDeny = Field(default=AllowDeny(), description="Models, by name or alias.")

@@ -195,7 +195,8 @@ def test_what_observing_policies_would_change_is_noted_and_not_done(policy, spec
 @pytest.mark.parametrize(
     ("specs", "masking"),
     [
-        pytest.param((f"mode: observe; {G}; masking: mild",), "mild", id="the profile it names, although it allows nothing"),
+        pytest.param((f"mode: observe; {G}; masking: mild",), "mild",
+                     id="the profile it names, although it allows nothing"),
         pytest.param((f"mode: observe; {G}; masking: mild; when: {ERROR}",), "mild",
                      id="the profile it names, although its condition fails"),
         pytest.param((f"mode: observe; {G}; masking: mild", f"mode: observe; {G}; masking: strict"), "mild+strict",
@@ -223,6 +224,14 @@ def test_a_policy_that_only_observes_is_warned_of_with_its_place(policy, tmp_pat
     assert warning.file == str(tmp_path / "p.yaml")
     assert warning.message.startswith("AgentPolicy/p1 only observes")
     assert policy(ALLOW).warnings == ()
+
+
+def test_a_condition_sees_the_tools_that_the_provider_runs(policy):
+    compiled = policy(ALLOW + "; when: size(call.tools) == 0 && size(call.serverTools) == 0")
+    for served, expected in (((), "allow allowed p0"), (("web_search",), "deny condition-false p0")):
+        call = LlmCall("openai-chat", "chat", "small", server_tools=served)
+        decision = decide_llm(compiled, who(), call, {})
+        assert short(decision) == expected
 
 
 def test_several_profiles_are_one_and_the_stricter_action_counts(policy):
