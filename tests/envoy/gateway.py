@@ -48,8 +48,8 @@ def request(method: str, url: str, **options: Any) -> httpx2.Response:
 
 
 def short_folder() -> Path:
-    """A folder that is gone when pytest is; its path is short, because those of Unix sockets have to be."""
-    folder = Path(tempfile.mkdtemp(prefix="gr-", dir="/tmp"))
+    """A folder that is gone when pytest is; its path is short, since those of Unix sockets have to be."""
+    folder = Path(tempfile.mkdtemp(prefix="gr-"))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     return folder
 
