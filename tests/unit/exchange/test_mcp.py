@@ -153,10 +153,12 @@ def test_of_duplicate_keys_only_the_judged_one_is_sent():
         pytest.param({"method": "ping", "params": {"_Meta": {}}}, INVALID_PARAMS, id="_meta"),
         pytest.param({"method": "ping", "params": {"_meta": {"IO.modelcontextprotocol/protocolVersion": "x"}}},
                      INVALID_PARAMS, id="the version in _meta"),
-        pytest.param({"method": "completion/complete", "params": {"ref": {"type": "ref/prompt", "name": "a", "Name": ""}}},
-                     INVALID_PARAMS, id="what is completed"),
-        pytest.param({"method": "completion/complete", "params": {"ref": {"type": "ref/prompt", "name": "a", "TYPE": ""}}},
-                     INVALID_PARAMS, id="the type of what is completed"),
+        pytest.param({"method": "completion/complete",
+                      "params": {"ref": {"type": "ref/prompt", "name": "a", "Name": "b"}}}, INVALID_PARAMS,
+                     id="what is completed"),
+        pytest.param({"method": "completion/complete",
+                      "params": {"ref": {"type": "ref/prompt", "name": "a", "TYPE": "b"}}}, INVALID_PARAMS,
+                     id="the type of what is completed"),
     ],
 )  # fmt: skip
 def test_a_key_that_some_readers_take_for_a_judged_one_is_refused(body, code):
