@@ -39,7 +39,7 @@ def judge(
         if credential is None:
             return Refused(Refusal.of(Reason.CREDENTIAL_UNAVAILABLE), dialect, call, decision)
     sent = dialect.write(full, decision.obligations.model)
-    path = upstream.path + arrived.path + forwarding.query(arrived.query)
+    path = upstream.path + arrived.path + forwarding.query(arrived.query, admitted.token)
     masking = decision.obligations.masking
     mask = masking.start() if masking is not None else None
     judged = Judged(
@@ -55,7 +55,7 @@ def judge(
     reply = RequestBodyReply(
         sent,
         forwarding.pairs(upstream, path, credential, len(sent)),
-        forwarding.stripped(admitted.headers, credential[0] if credential else ""),
+        forwarding.stripped(admitted.headers, credential[0] if credential else "", admitted.token),
     )
     return Forward(judged, reply)
 

@@ -56,8 +56,8 @@ def _decide(
         credential = credentials.header(upstream.credential)
         if credential is None:
             return Refused(Refusal.of(Reason.CREDENTIAL_UNAVAILABLE), voice, call, decision)
-    path = (upstream.path or "/") + forwarding.query(admitted.arrived.query)
-    remove = forwarding.stripped(admitted.headers, credential[0] if credential else "")
+    path = (upstream.path or "/") + forwarding.query(admitted.arrived.query, admitted.token)
+    remove = forwarding.stripped(admitted.headers, credential[0] if credential else "", admitted.token)
     masking = decision.obligations.masking
     mask = masking.start() if masking is not None else None
     shown = visible(policy, admitted.identity, server)

@@ -171,7 +171,6 @@ class Session:
                 return self._refuse(Refusal.of(Reason.KEYS_UNAVAILABLE), arrived.voice, mono)
             self._state = State.KEYS
             return [Await(who.fetch)]
-        self._token = ""
         if isinstance(who, Refusal):
             return self._refuse(who, arrived.voice, mono)
         self._identity = who
@@ -182,7 +181,7 @@ class Session:
         if arrived.has_body:
             self._state = State.BODY
             return [RequestHeadersReply()]
-        admitted = Admitted(arrived, who, self._headers)
+        admitted = Admitted(arrived, who, self._headers, self._token)
         if arrived.route.plane == "mcp":
             return self._decided(mcp.judge(admitted, None, policy, self._credentials, self._limits), mono)
         return self._answer_here(llm.models(admitted, policy), mono)
@@ -203,7 +202,7 @@ class Session:
         assert arrived is not None
         assert who is not None
         plane = mcp if arrived.route.plane == "mcp" else llm
-        admitted = Admitted(arrived, who, self._headers)
+        admitted = Admitted(arrived, who, self._headers, self._token)
         return self._decided(plane.judge(admitted, event.body, policy, self._credentials, self._limits), mono)
 
     def _decided(self, outcome: Forward | Refused, mono: float) -> list[Action]:
@@ -214,6 +213,7 @@ class Session:
         self._decision = judged.decision
         self._voice = judged.voice
         self._headers = _NO_HEADERS
+        self._token = ""
         self._state = State.FORWARDED
         self._times["forwarded"] = mono
         return [outcome.reply]

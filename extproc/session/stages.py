@@ -47,11 +47,13 @@ class Arrived:
 
 @dataclass(frozen=True, slots=True)
 class Admitted:
-    """`headers` is what the client sent, credentials included; it never goes into a record whole."""
+    """`headers` is what the client sent, credentials included; it never goes into a record whole. `token` is the one
+    that was verified: it is nobody's but ours."""
 
     arrived: Arrived
     identity: Identity
     headers: Mapping[str, str] = field(repr=False)
+    token: str = field(default="", repr=False)
 
 
 @dataclass(frozen=True, slots=True)
