@@ -65,6 +65,7 @@ class State(Enum):
 _ENDED = (State.REFUSED, State.OVER, State.CLOSED)
 _CLIENT = classify.DIALECTS["openai-chat"]  # the voice for what is nobody's: most SDKs read it
 _UPSTREAM = "via_upstream"  # Envoy's word for an answer that is not its own
+_TRAILERS = "The body came in parts or with trailers. Send it whole, without trailers."
 _NO_HEADERS: Mapping[str, str] = {}
 
 
@@ -194,7 +195,9 @@ class Session:
 
     def _request_body(self, event: RequestBody, wall: float, mono: float) -> list[Action]:
         if not event.end_of_stream:
-            return self.fail(mono)  # BUFFERED means one piece: anything else would be judged in part
+            # BUFFERED means one piece, and Envoy says it is not the last when trailers follow. To pass them on unread
+            # would be to pass what nobody judged; no API that we govern has any.
+            return self._refuse(Refusal.of(Reason.BODY_SHAPE, message=_TRAILERS), self._voice, mono)
         self._received[0] = len(event.body)
         self._times["body"] = mono
         policy, arrived, who = self._policy, self._arrived, self._identity

@@ -8,6 +8,9 @@ from contextlib import suppress
 
 import httpx2
 import pytest
+from h2.config import H2Configuration
+from h2.connection import H2Connection
+from h2.events import DataReceived, ResponseReceived, StreamEnded
 
 from tests.envoy import policies
 from tests.envoy.conftest import Scripted
@@ -206,6 +209,22 @@ def test_request_smuggling_by_two_lengths_is_refused(scripted: Scripted):
     assert len(scripted.upstream.seen) == before
 
 
+@pytest.mark.usefixtures("untouched")
+@pytest.mark.parametrize(
+    ("body", "reason"),
+    [(GOOD, "body-shape"), (b"", "body-shape"), (None, "body-missing")],
+    ids=["a body", "an empty body", "no body"],
+)
+def test_a_request_is_refused_whose_trailers_follow(scripted: Scripted, body, reason):
+    status, said = _http2(scripted, body, [("x-api-key", "trailing"), ("x-note", "1")])
+    assert (status, json.loads(said)["error"]["code"]) == (400, reason)
+
+
+def test_the_same_request_without_trailers_is_served(scripted: Scripted):
+    status, said = _http2(scripted, GOOD, [])
+    assert (status, b"hello" in said) == (200, True)
+
+
 @pytest.mark.promise("bad-input.client-gone")
 def test_a_client_that_goes_away_in_mid_stream_ends_the_call_upstream_and_is_recorded(scripted: Scripted):
     async def endless(line):
@@ -226,6 +245,33 @@ def test_a_client_that_goes_away_in_mid_stream_ends_the_call_upstream_and_is_rec
         number = answer.headers["x-gatereeve-id"]
     until("the upstream's connection was closed", lambda: scripted.upstream.gone > gone)
     assert scripted.gateway.record(number)["aborted"] is True
+
+
+def _http2(scripted: Scripted, body: bytes | None, trailers: list[tuple[str, str]]) -> tuple[int, bytes]:
+    """One POST over HTTP/2 that ends in trailers, if there are any: status and body of the answer."""
+    token = scripted.issuer.token("engineering")
+    line = H2Connection(H2Configuration(client_side=True, header_encoding="utf-8"))
+    line.initiate_connection()
+    line.send_headers(1, [(":method", "POST"), (":path", "/v1/chat/completions"), (":scheme", "http"),
+                          (":authority", "x"), ("authorization", f"Bearer {token}"),
+                          ("content-type", "application/json")])  # fmt: skip
+    if body is not None:
+        line.send_data(1, body, end_stream=not trailers)
+    if trailers:
+        line.send_headers(1, trailers, end_stream=True)
+    status, said = 0, b""
+    with socket.create_connection(("127.0.0.1", scripted.gateway.port), timeout=10) as peer:
+        peer.sendall(line.data_to_send())
+        while True:
+            events = line.receive_data(peer.recv(65536))
+            for event in events:
+                if isinstance(event, ResponseReceived):
+                    status = int(dict(event.headers)[":status"])
+                elif isinstance(event, DataReceived):
+                    said += event.data
+                elif isinstance(event, StreamEnded):
+                    return status, said
+            peer.sendall(line.data_to_send())
 
 
 def _raw(gateway: Gateway, head: str, body: bytes = b"") -> bytes:
