@@ -28,10 +28,11 @@ class TextFilter(Protocol):
         """Rule name to the number of matches masked so far."""
         ...
 
-    def text(self, text: str) -> str:
-        """A whole text at once."""
+    def text(self, text: str, before: str = "") -> str:
+        """A whole text at once. `before` is what stands in front of it, such as the key whose value it is: rules that
+        need a word nearby see it, and nothing of it is ever masked or returned."""
         ...
 
-    def stream(self) -> TextStream:
-        """A new channel."""
+    def stream(self, before: str = "") -> TextStream:
+        """A new channel. `before`, as in `text`, stands in front of its first text; `flush` ends it."""
         ...

@@ -56,6 +56,10 @@ class RuleSet:
             return self._plain
         return self._full
 
+    def context(self, before: str) -> bytes:
+        """As much of the end of `before` as a match looks back at."""
+        return before[-self.near :].encode("utf-8", "replace")[-self.near :]
+
     @property
     def plain(self) -> Engine:
         """The rules that need no keyword: enough where `trigger` finds nothing."""

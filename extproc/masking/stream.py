@@ -22,11 +22,14 @@ class StreamMasker:
 
     __slots__ = ("_at", "_buffer", "_cover", "_high", "_live", "_rules", "counts")
 
-    def __init__(self, rules: RuleSet | Iterable[Rule], counts: dict[str, int] | None = None) -> None:
+    def __init__(self, rules: RuleSet | Iterable[Rule], counts: dict[str, int] | None = None, before: str = "") -> None:
         self._rules = rules if isinstance(rules, RuleSet) else RuleSet(rules)
         self.counts: dict[str, int] = {} if counts is None else counts
         self._cover = Cover(self.counts)
         self._reset()
+        if before:  # context as if it had been let go already
+            self._buffer = self._rules.context(before)
+            self._at = len(self._buffer)
 
     def _reset(self) -> None:
         self._buffer = b""  # context, then what waits
@@ -121,20 +124,26 @@ class MaskFilter:
         self._rules = rules
         self.counts: dict[str, int] = {}
 
-    def text(self, text: str) -> str:
-        """A whole text at once. Unpaired surrogates become U+FFFD."""
+    def text(self, text: str, before: str = "") -> str:
+        """A whole text at once. Unpaired surrogates become U+FFFD. `before` stands in front of it: keywords and `\\b`
+        see it, nothing of it is masked or returned."""
         try:
             data = text.encode()
         except UnicodeEncodeError:
             text = mended(text)
             data = text.encode()
+        if before:
+            data = self._rules.context(before) + data
         if self._rules.trigger.search(data) is None:
             return text
+        if before:
+            masker = StreamMasker(self._rules, self.counts, before)
+            return masker._scan(data, masker._at, final=True)  # noqa: SLF001 (same module)
         return StreamMasker(self._rules, self.counts)._scan(data, 0, final=True)  # noqa: SLF001 (same module)
 
-    def stream(self) -> StreamMasker:
-        """A new channel."""
-        return StreamMasker(self._rules, self.counts)
+    def stream(self, before: str = "") -> StreamMasker:
+        """A new channel. `before` stands in front of its first text, see `text`; `flush` ends it."""
+        return StreamMasker(self._rules, self.counts, before)
 
 
 def mended(text: str) -> str:

@@ -18,10 +18,10 @@ SECRET = "a@b.c"
 
 
 class Mail:
-    def text(self, text):
+    def text(self, text, before=""):
         return text.replace(SECRET, "[mail]")
 
-    def stream(self):
+    def stream(self, before=""):
         raise AssertionError("MCP masks whole texts")
 
 
@@ -208,7 +208,7 @@ def test_text_of_an_event_cannot_become_an_event_of_its_own(mask):
 
 def test_a_mask_that_writes_line_ends_makes_no_event_of_them():
     class Breaking(Mail):
-        def text(self, text):
+        def text(self, text, before=""):
             return text.replace(SECRET, "\n\ndata: x\r\r")
 
     answer = mcp.answer(CALL, Breaking(), None)

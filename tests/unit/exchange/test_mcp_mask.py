@@ -19,12 +19,12 @@ class Cards:
     def __init__(self, *more):
         self.secrets = (CARD, *more)
 
-    def text(self, text):
+    def text(self, text, before=""):
         for secret in self.secrets:
             text = text.replace(secret, "[masked]")
         return text
 
-    def stream(self):
+    def stream(self, before=""):
         raise AssertionError("MCP masks whole texts")
 
 
