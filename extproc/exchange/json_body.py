@@ -11,6 +11,7 @@ through the standard library, and are written back as escapes.
 
 import json
 import math
+import re
 from typing import Any, NoReturn
 
 import msgspec
@@ -22,6 +23,16 @@ from extproc.exchange.refusal import REASONS, Reason
 MAX_DEPTH = 200
 """Containers inside one another that are still accepted. Code that walks a decoded document may recurse this deep."""
 
+MAX_CONTAINERS = 200_000
+"""Objects and arrays of one body: each costs some hundred bytes and a visit, and `{},` is only three bytes long."""
+
+MAX_VALUES = 1_000_000
+"""Commas of one body, and so very nearly its values: each costs some fifty bytes."""
+
+# A string, to skip it, or one of the bytes that are counted. Possessive: nothing is ever read twice.
+_TOKENS = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"?|[\[{,]', re.DOTALL)
+_MOST_TOKENS = MAX_CONTAINERS + 3 * MAX_VALUES
+
 _decode = msgspec.json.Decoder().decode
 _encode = msgspec.json.Encoder().encode
 _NOT_JSON = (msgspec.MsgspecError, UnicodeDecodeError)
@@ -31,6 +42,8 @@ def decode(body: bytes) -> JsonObject:
     """A request body as the object it must be. Raises `BadRequest` (400), whose reason says what is wrong."""
     if not body or body.isspace():
         _refuse(Reason.BODY_MISSING)
+    if too_many(body):
+        raise BadRequest(Reason.BODY_TOO_LARGE, "The body holds more objects, lists and values than are accepted.", 413)
     try:
         doc = _decode(body)
     except _NOT_JSON:
@@ -46,6 +59,8 @@ def decode(body: bytes) -> JsonObject:
 
 def decode_any(body: bytes) -> Any:
     """Any JSON value from an upstream. Strings may hold lone surrogates. Raises `Uninspectable`."""
+    if too_many(body):
+        raise Uninspectable("The answer holds more objects, lists and values than are read.", Reason.ANSWER_TOO_LARGE)
     try:
         doc = _decode(body)
     except _NOT_JSON:
@@ -64,6 +79,29 @@ def encode(doc: Any) -> bytes:
         return _encode(doc)
     except UnicodeEncodeError:
         return json.dumps(doc, ensure_ascii=True, allow_nan=False, separators=(",", ":")).encode("ascii")
+
+
+def too_many(body: bytes) -> bool:
+    """Whether `body` has more than MAX_CONTAINERS containers or MAX_VALUES commas outside its strings.
+
+    Asked before decoding, because decoded JSON takes many times its size. Counting all of these bytes, also those in
+    strings, settles nearly every body at memory speed.
+    """
+    if len(body) <= MAX_CONTAINERS:
+        return False
+    if body.count(b"{") + body.count(b"[") <= MAX_CONTAINERS and body.count(b",") <= MAX_VALUES:
+        return False
+    containers = commas = tokens = 0
+    for match in _TOKENS.finditer(body):
+        tokens += 1
+        first = body[match.start()]
+        if first == 0x2C:
+            commas += 1
+        elif first != 0x22:
+            containers += 1
+        if containers > MAX_CONTAINERS or commas > MAX_VALUES or tokens > _MOST_TOKENS:
+            return True
+    return False
 
 
 def too_deep(body: bytes, doc: Any) -> bool:
