@@ -26,7 +26,7 @@ def readable(coding: str) -> bool:
 
 
 def decode_request(body: bytes, coding: str, limit: int) -> bytes:
-    """The plain body, at most `limit` bytes, and of a packed one at most `RATIO` times its size. Raises `BadRequest`."""
+    """The plain body, at most `limit` bytes; of a packed one, at most `RATIO` times its size. Raises `BadRequest`."""
     coding = coding.strip().lower()
     if coding in _IDENTITY:
         if len(body) > limit:
