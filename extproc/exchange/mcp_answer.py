@@ -24,6 +24,7 @@ from extproc.exchange.text import TextFilter
 Visible = Callable[[str, str], bool]
 
 BINARY_NOTE = "binary-not-inspected"
+STATE_NOTE = "state-not-inspected"
 CUT_NOTE = "cut-off-event-dropped"
 
 _LISTS = (
@@ -84,7 +85,7 @@ class McpAnswer:
         self.model = ""
         self.finish_reasons: tuple[str, ...] = ()
         self.notes: tuple[str, ...] = ()
-        self._mask = None if mask is None else MessageMask(mask)
+        self._mask = None if mask is None else MessageMask(mask, call.id if call.kind == "request" else None)
         self._visible = visible
         self._modern = call.era == "modern"
         self._endpoint = call.kind == "stream"
@@ -188,6 +189,8 @@ class McpAnswer:
             message = self._mask.message(message)
             if self._mask.binary:
                 self._note(BINARY_NOTE)
+            if self._mask.state:
+                self._note(STATE_NOTE)
         return message
 
     def _note(self, note: str) -> None:

@@ -1,11 +1,12 @@
 """Masks the text of one decoded MCP message, in place, along the table in `mcp_shapes`.
 
 Everything is text unless its place in the message says otherwise, and what claims to be an identifier, a word of the
-protocol or base64 is text as soon as it does not look like it. A number is text too: a card number does not become
-harmless by losing its quotes. A masked number becomes a string, because no number says "masked".
+protocol, a time or base64 is text as soon as it does not look like it. A number is text too: a card number does not
+become harmless by losing its quotes. A masked number becomes a string, because no number says "masked".
 """
 
 import base64
+from datetime import datetime
 from typing import Any
 
 from extproc.exchange.mcp_shapes import BLOCK, BLOCK_SHAPES, REQUEST, RPC, SCHEMA, WORDS, Part, Shape
@@ -15,22 +16,34 @@ _BASE64 = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/-_=\
 _STANDARD = str.maketrans("-_", "+/")
 _MIN_BINARY = 32  # shorter base64 is no picture and no sound, but may well be a card number
 _MAX_NUMBER = 10**12  # twelve digits: sizes and limits have fewer, card numbers have more
-_MAX_NAME = 256
-_SEPARATORS = str.maketrans("", "", "_-./:+")
+_MAX_NAME = 64
+_NAME_DIGITS = 8  # in all: fewer than any number that a rule looks for
+_NAME_WORD = 12  # characters of a word with digits: fewer than any token has
+_SEPARATORS = str.maketrans(dict.fromkeys("_-./:+", " "))
+_LONGEST_TIME = "2025-11-25T10:30:00.123456789+00:00"
+_FRACTION = 9
+_STATE = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.")
 
 
 class MessageMask:
-    """Masks the messages of one answer. `binary` turns true once something passed that is not text."""
+    """Masks the messages of one answer. `binary` turns true once something passed that is not text, `state` once a
+    signed state did. `own`: the id of the caller's request, None for none."""
 
-    __slots__ = ("_text", "binary")
+    __slots__ = ("_own", "_text", "binary", "state")
 
-    def __init__(self, mask: TextFilter) -> None:
+    def __init__(self, mask: TextFilter, own: Any = None) -> None:
         self._text = mask.text
+        self._own = own
         self.binary = False
+        self.state = False
 
     def message(self, message: Any) -> Any:
         """A decoded JSON-RPC message (or any other JSON value, which is text then) with its text masked."""
-        return self._shape(message, RPC)
+        said = message.get("id") if type(message) is dict else None
+        masked = self._shape(message, RPC)
+        if said is not None and said == self._own and type(said) is type(self._own):
+            masked["id"] = said  # the caller wrote it, and waits for it
+        return masked
 
     def text(self, text: str) -> str:
         return self._text(text) if text else text
@@ -54,9 +67,8 @@ class MessageMask:
                 continue
             if part is Part.TEXT:
                 node[key] = (self._text(value) if value else value) if kind is str else self._free(value)
-            elif part is Part.KEEP:
-                if kind is dict or kind is list:
-                    node[key] = self._free(value)
+            elif part is Part.TOKEN:
+                node[key] = self._token(value)
             elif type(part) is dict:
                 node[key] = self._shape(value, part)
             else:
@@ -78,7 +90,11 @@ class MessageMask:
         elif part is Part.NAME:
             exempt = type(value) is str and _is_name(value)
         elif part is Part.NUMBER:
-            exempt = (type(value) is int or type(value) is float) and abs(value) < _MAX_NUMBER
+            exempt = _is_small(value)
+        elif part is Part.TIME:
+            exempt = type(value) is str and _is_time(value)
+        elif part is Part.STATE:
+            return self._opaque(value)
         else:
             return self._binary(value)
         if exempt:
@@ -86,6 +102,18 @@ class MessageMask:
         if part is Part.WORD and type(value) is list:
             return [word if type(word) is str and word in WORDS else self._free(word) for word in value]
         return self._free(value)
+
+    def _token(self, value: Any) -> Any:
+        if type(value) is str:
+            return self.text(value)
+        return value if _is_small(value) else self._free(value)
+
+    def _opaque(self, value: Any) -> Any:
+        """A state that the client sends back. No model reads it, and whoever signed it refuses it once it is masked."""
+        if type(value) is str and _is_signed(value):
+            self.state = True
+            return value
+        return self._token(value)
 
     def _blocks(self, node: Any) -> Any:
         """Content blocks: only in an image or in audio is `data` no text."""
@@ -117,6 +145,7 @@ class MessageMask:
         if type(node) is not dict:
             return self._free(node) if shape is None else self._shape(node, shape)
         masked: dict[str, Any] = {}
+        numbers: dict[str, int] = {}
         for key, value in node.items():
             if shape is not None:
                 value = self._shape(value, shape)
@@ -124,7 +153,7 @@ class MessageMask:
                 value = self._map(value, None) if type(value) is dict else self._free(value)
             # Property names are text as well: `required` and `$ref` are masked alike, so a schema stays in one piece.
             keep = shape is not SCHEMA and _is_name(key)
-            _put(masked, key if keep else self.text(key), value)
+            put(masked, numbers, key if keep else self.text(key), value)
         return masked
 
     def _free(self, node: Any) -> Any:
@@ -135,8 +164,9 @@ class MessageMask:
         if kind is dict:
             text = self._text
             masked: dict[str, Any] = {}
+            numbers: dict[str, int] = {}
             for key, value in node.items():
-                _put(masked, text(key) if key else key, self._free(value))
+                put(masked, numbers, text(key) if key else key, self._free(value))
             return masked
         if kind is list:
             return [self._free(item) for item in node]
@@ -152,27 +182,58 @@ class MessageMask:
 
     def _with_masked_keys(self, node: dict[str, Any], shape: Shape) -> dict[str, Any]:
         masked: dict[str, Any] = {}
+        numbers: dict[str, int] = {}
         for key, value in node.items():
-            _put(masked, key if key in shape else self.text(key), value)
+            put(masked, numbers, key if key in shape else self.text(key), value)
         return masked
 
 
-def _put(target: dict[str, Any], key: str, value: Any) -> None:
-    """Set a key; two keys that became alike by masking both stay."""
+def put(target: dict[str, Any], numbers: dict[str, int], key: str, value: Any) -> None:
+    """Set a key; keys that became alike by masking all stay. `numbers`, empty at first, remembers for each key how far
+    its copies are numbered: to search anew for each would let an answer of like keys take the square of its size."""
     if key in target:
-        number = 2
-        while f"{key} ({number})" in target:
+        number = numbers.get(key, 2)
+        while (copy := f"{key} ({number})") in target:
             number += 1
-        key = f"{key} ({number})"
+        numbers[key] = number + 1
+        key = copy
     target[key] = value
 
 
+def _is_small(value: Any) -> bool:
+    return (type(value) is int or type(value) is float) and abs(value) < _MAX_NUMBER
+
+
 def _is_name(text: str) -> bool:
-    """ASCII letters, digits and the separators names have; with a letter, for digits alone are a number."""
+    """ASCII letters, digits and the separators names have, with a letter, and with too few digits for a secret."""
     if len(text) > _MAX_NAME or not text.isascii():
         return False
-    bare = text.translate(_SEPARATORS)
-    return bare.isalnum() and not bare.isdigit()
+    words = text.translate(_SEPARATORS)
+    bare = words.replace(" ", "") if text.find(" ") < 0 else ""
+    if bare.isalpha():
+        return True
+    if not bare.isalnum() or bare.isdigit() or sum(map(str.isdigit, bare)) > _NAME_DIGITS:
+        return False
+    return all(len(word) < _NAME_WORD or word.isalpha() for word in words.split())
+
+
+def _is_time(text: str) -> bool:
+    """A date, or a date and a time, with dashes, and nine digits of a second at most."""
+    if not text.isascii() or text[4:5] != "-" or text[7:8] != "-" or "," in text or len(text) > len(_LONGEST_TIME):
+        return False
+    fraction = text.partition(".")[2]
+    if len(fraction.partition("+")[0].partition("-")[0].rstrip("Z")) > _FRACTION:
+        return False
+    try:
+        datetime.fromisoformat(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _is_signed(text: str) -> bool:
+    """Whether it has the form of a JWT or JWE: three or five parts in base64url, of which the first is an object."""
+    return text.startswith("eyJ") and text.count(".") in (2, 4) and _STATE.issuperset(text)
 
 
 def _is_binary(text: str) -> bool:
