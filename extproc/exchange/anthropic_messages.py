@@ -9,6 +9,7 @@ from typing import Any
 
 from extproc.exchange import fields, json_body, sse
 from extproc.exchange.anthropic_answer import AnthropicAnswer
+from extproc.exchange.keys import Keys
 from extproc.exchange.model import Answer, JsonObject, LlmCall
 from extproc.exchange.refusal import Refusal, Rendered
 from extproc.exchange.text import TextFilter
@@ -21,6 +22,10 @@ _ERRORS = {
     429: "rate_limit_error",
 }
 _CLIENT_TOOLS = frozenset({"bash", "text_editor", "memory", "computer", "computer_toolset", "browser_toolset"})
+_TOP = fields.top("messages", "mcp_servers", "max_tokens")
+_TOOL = Keys("type", "name", "mcp_server_name", "server_name", "definition", "model")
+_MESSAGE = Keys("content")
+_BLOCK = Keys("type", "tool", "tool_changes")
 _EPOCH = "1970-01-01T00:00:00Z"
 
 
@@ -30,6 +35,7 @@ class AnthropicMessages:
     name = "anthropic-messages"
 
     def read(self, operation: str, doc: JsonObject) -> LlmCall:
+        fields.check(doc, _TOP)
         found = _Tools()
         for position, tool in enumerate(fields.objects(doc, "tools")):
             found.definition(tool, f"tools[{position}]")
@@ -83,6 +89,7 @@ class _Tools:
 
     def definition(self, tool: JsonObject, where: str) -> None:
         """An entry of `tools`, wherever it stands."""
+        _TOOL.check(tool, where)
         kind = tool.get("type")
         if kind is None or kind == "custom":
             self.names.append(fields.name(tool, where))
@@ -93,30 +100,37 @@ class _Tools:
         elif family in _CLIENT_TOOLS:
             self.names.append(family)
         else:
-            self.served.append(family)
+            self.served.append(fields.served(tool, family, where))
 
     def server(self, entry: Any, where: str, key: str) -> None:
         """An MCP server that Anthropic calls itself."""
         served = "mcp:" + fields.name(entry, where, key)
+        _TOOL.check(entry, where)
         if served not in self.served:
             self.served.append(served)
 
     def message(self, message: JsonObject, where: str) -> None:
         """Tool changes in one message, whatever its role: the API decides which roles may carry them."""
+        _MESSAGE.check(message, where)
         content = message.get("content")
         if type(content) is not list:
             return
         for block in content:
-            kind = block.get("type") if type(block) is dict else None
+            if type(block) is not dict:
+                continue
+            _BLOCK.check(block, f"{where}.content")
+            kind = block.get("type")
             if kind == "tool_addition":
                 self.change(block.get("tool"), f"{where}.content.tool_addition")
             elif kind == "compaction":
                 for change in fields.objects(block, "tool_changes", f"{where}.content.tool_changes"):
+                    _BLOCK.check(change, f"{where}.content.tool_changes")
                     self.change(change.get("tool", change), f"{where}.content.tool_changes")
 
     def change(self, tool: Any, where: str) -> None:
         """What a tool addition adds: a reference to something declared, or a definition of its own."""
         kind = fields.name(tool, where, "type")
+        _TOOL.check(tool, where)
         if kind == "tool_definition":
             definition = tool.get("definition")
             if type(definition) is not dict:
