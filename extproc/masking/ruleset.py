@@ -46,13 +46,21 @@ class RuleSet:
         self.trigger = compile_re2(render(union(hints)) if hints else NEVER, longest=False)
         self.longest = max((entry.core.waits for entry in entries), default=0)
 
+    def suspect(self, text: bytes, begin: int) -> int:
+        """The first place in the undecided part of a text, which begins at `begin`, where a match may start; -1 when
+        there surely is none."""
+        hint = self.trigger.start(text, 0, len(text))
+        if 0 <= hint < begin:  # a keyword, which may reach this far, or something that was decided before
+            return begin if self.engine(text, begin) is not self._plain else self.trigger.start(text, begin, len(text))
+        return hint
+
     def engine(self, text: bytes, begin: int) -> Engine:
-        """The engine for a text whose undecided part begins at `begin`.
+        """The engine for a text in which matches that start at `begin` or later are asked for.
 
         Without a keyword in reach, the rules that need one cannot match, and nothing waits for them.
         """
         keywords = self._keywords
-        if keywords is None or keywords.search(text, max(0, begin - NEAR)) is None:
+        if keywords is None or keywords.find(text, max(0, begin - NEAR), len(text)) is None:
             return self._plain
         return self._full
 

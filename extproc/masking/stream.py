@@ -56,11 +56,11 @@ class StreamMasker:
                 text = text[:-1]
             new = mended(text).encode()
         buffer = self._buffer + new
-        rules = self._rules
-        if self._live or rules.trigger.search(buffer) is not None:
-            return self._scan(buffer, len(self._buffer), final=False)
-        at = self._at
-        hold: int = rules.plain.hold.search(buffer, at).start()
+        at, size, rules = self._at, len(buffer), self._rules
+        suspect = at if self._live else rules.suspect(buffer, at)
+        if suspect >= 0:
+            return self._scan(buffer, len(self._buffer), suspect, final=False)
+        hold = rules.plain.hold.start(buffer, at, size)
         self._keep(buffer, hold)
         return buffer[at:hold].decode()
 
@@ -71,7 +71,8 @@ class StreamMasker:
             buffer += b"\xef\xbf\xbd"
         if not buffer:
             return ""
-        rest = self._scan(buffer, len(self._buffer), final=True) if self._live or len(buffer) > self._at else ""
+        waits = self._live or len(buffer) > self._at
+        rest = self._scan(buffer, len(self._buffer), self._at, final=True) if waits else ""
         self._cover.clear()
         self._reset()
         return rest
@@ -83,17 +84,19 @@ class StreamMasker:
         self._at = at - begin
         return begin
 
-    def _scan(self, buffer: bytes, old: int, *, final: bool) -> str:
-        """Decides everything that can be decided, in order. The buffer ended at `old` before."""
+    def _scan(self, buffer: bytes, old: int, suspect: int, *, final: bool) -> str:
+        """Decides everything that can be decided, in order. The buffer ended at `old` before; nothing undecided
+        starts before `suspect`."""
         at, size, out, cover = self._at, len(buffer), list[bytes](), self._cover
-        engine = self._rules.engine(buffer, at)
-        hold: int = size if final else engine.hold.search(buffer, at).start()
+        engine = self._rules.engine(buffer, suspect)
+        hold = size if final else engine.hold.start(buffer, at, size)
         shown = at
         if self._live:
             cover.resume(buffer, old, final=final)
             shown = max(at, cover.reach)
         stop = hold if cover.stop < 0 else min(hold, cover.stop)
         search = Search(engine, buffer)
+        at = suspect
         while (found := search.next(at, stop, cover)) is not None:
             start, matches = found
             out.append(cover.settle(start))
@@ -132,14 +135,15 @@ class MaskFilter:
         except UnicodeEncodeError:
             text = mended(text)
             data = text.encode()
+        begin = 0
         if before:
-            data = self._rules.context(before) + data
-        if self._rules.trigger.search(data) is None:
+            context = self._rules.context(before)
+            data, begin = context + data, len(context)
+        suspect = self._rules.suspect(data, begin)
+        if suspect < 0:
             return text
-        if before:
-            masker = StreamMasker(self._rules, self.counts, before)
-            return masker._scan(data, masker._at, final=True)  # noqa: SLF001 (same module)
-        return StreamMasker(self._rules, self.counts)._scan(data, 0, final=True)  # noqa: SLF001 (same module)
+        masker = StreamMasker(self._rules, self.counts, before)
+        return masker._scan(data, begin, suspect, final=True)  # noqa: SLF001 (same module)
 
     def stream(self, before: str = "") -> StreamMasker:
         """A new channel. `before` stands in front of its first text, see `text`; `flush` ends it."""
