@@ -11,6 +11,7 @@ from extproc.policy.runtime import Policy
 from extproc.session import forwarding
 from extproc.session.actions import RequestBodyReply
 from extproc.session.ports import Credentials
+from extproc.session.secret import secret_of
 from extproc.session.stages import Admitted, Forward, Judged, Limits, Local, Refused, RequestFacts
 
 
@@ -51,6 +52,7 @@ def judge(
         must_read=mask is not None,
         strict=True,
         sent=len(sent),
+        secret=secret_of(upstream.credential, credential[1]) if upstream.credential and credential else b"",
     )
     reply = RequestBodyReply(
         sent,

@@ -265,7 +265,7 @@ class Session:
             return self.fail(mono)
         status = self._status = answering.status_of(event.headers)
         self._refusal = Refusal.of(_FOREIGN.get(status, Reason.ROUTE_UNKNOWN), self.id, status=status)
-        return self._begin(answering.Bodiless((), ()), event, mono)
+        return self._begin(answering.Bodiless((), (), b""), event, mono)
 
     def _begin(self, mode: answering.Mode, event: ResponseHeaders, mono: float) -> list[Action]:
         self._mode = mode

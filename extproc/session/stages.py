@@ -61,7 +61,8 @@ class Judged:
     """An allowed call, and how its answer will be read. `call` is without its document.
 
     `must_read`: the answer may only pass if it could be inspected. `strict`: a success is JSON or SSE, nothing else is
-    an answer to this call. `read` makes the reader; `mask` counts. `sent` is the size of the body that went on.
+    an answer to this call. `read` makes the reader; `mask` counts. `sent` is the size of the body that went on, and
+    `secret` the credential that went with it (b"": none).
     """
 
     call: LlmCall | McpCall
@@ -72,6 +73,7 @@ class Judged:
     must_read: bool
     strict: bool
     sent: int
+    secret: bytes = field(default=b"", repr=False)
 
 
 @dataclass(frozen=True, slots=True)
