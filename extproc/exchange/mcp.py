@@ -43,7 +43,7 @@ _TOP = Keys("jsonrpc", "id", "method", "params", "result", "error")
 _PARAMS = Keys("name", "uri", "taskId", "ref", "arguments", "notifications", "_meta")
 _META = Keys(VERSION_KEY)
 _REF = Keys("type", "name", "uri")
-_FILTER = Keys("resourceSubscriptions")
+_FILTER = Keys("resourceSubscriptions", "taskIds")
 
 
 def read(server: str, body: bytes, headers: Mapping[str, str]) -> McpCall:
