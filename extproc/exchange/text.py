@@ -21,7 +21,14 @@ class TextStream(Protocol):
 
 
 class TextFilter(Protocol):
-    """The masking that applies to one exchange. One filter serves one exchange: it counts what it masked."""
+    """The masking that applies to one exchange. One filter serves one exchange: it counts what it masked.
+
+    It and its streams raise `errors.Uninspectable` when texts cost more work than one exchange may have.
+    """
+
+    def renew(self) -> None:
+        """Others have been served meanwhile: the next texts may cost as much work again."""
+        ...
 
     @property
     def counts(self) -> Mapping[str, int]:

@@ -13,6 +13,7 @@ from extproc.masking.checks import CHECKS, WITHIN, Check
 from extproc.masking.prefix import beginnings, bounded, check_bounds, first_bytes, render, split_tail
 from extproc.masking.sieve import digit_counts
 from extproc.masking.syntax import Alt, Chars, Concat, Node, literals, parse
+from extproc.masking.work import Work
 
 NEAR = 64  # bytes before a match in which a keyword must stand
 
@@ -67,7 +68,7 @@ class Core:
         """The most characters that ever wait because of this rule."""
         return self.longest if self.block is None else max(self.longest, self.block.longest)
 
-    def end(self, text: bytes, start: int) -> int:
+    def end(self, text: bytes, start: int, work: Work) -> int:
         """The end of the longest valid match that starts at `start`; -1 when there is none.
 
         A candidate that fails its check is tried shorter, end by end, each where it stands (`\b` at its end looks at
@@ -80,6 +81,7 @@ class Core:
             return -1
         if self.check is not None:
             while not self.check(candidate := text[start:end].decode()):
+                work.spend()
                 most = end - 1 if self.within is None else start + len(self.within(candidate).encode())
                 end = self.pattern.reach(text, start, most)
                 if end < 0:
@@ -90,7 +92,7 @@ class Core:
         """Whether a valid match stands anywhere in the text."""
         at = 0
         while (match := self.pattern.find(text, at, len(text))) is not None:
-            if self.end(text, match[0]) >= 0:
+            if self.end(text, match[0], Work()) >= 0:
                 return True
             at = match[0] + 1
         return False

@@ -11,6 +11,7 @@ from extproc.masking.entry import Entry
 from extproc.masking.prefix import HEAD, heads, render
 from extproc.masking.sieve import ENOUGH, starts
 from extproc.masking.syntax import Node
+from extproc.masking.work import Work
 
 NEVER = "[^\\x{0}-\\x{10ffff}]"
 Among = int  # a set of an engine's rules: one bit each, the first rule's the lowest
@@ -57,8 +58,9 @@ class Engine:
         self.free = frozenset[int]().union(*(free for free, _ in counts))
         self.every = frozenset[int]().union(*(every for _, every in counts))
 
-    def found(self, text: bytes, start: int, among: Among) -> list[tuple[int, Entry]]:
+    def found(self, text: bytes, start: int, among: Among, work: Work) -> list[tuple[int, Entry]]:
         """The ends and rules of the valid matches that start at `start`: longest first, then rule order."""
+        work.spend()
         head = text[start : start + HEAD]
         among &= self._first[head[0]]
         if len(head) == HEAD and head.isascii():  # RE2 is asked only for rules whose first bytes can be these
@@ -69,7 +71,7 @@ class Engine:
             bit = among & -among
             among ^= bit
             entry = self._by_bit[bit]
-            end = entry.core.end(text, start)
+            end = entry.core.end(text, start, work)
             if end >= 0:
                 found.append((end, entry))
         if len(found) > 1:
@@ -102,11 +104,12 @@ class Ahead:
 class Search:
     """One pass over one buffer. `next` is asked for rising places."""
 
-    __slots__ = ("_engine", "_extended", "_free", "_inside", "_numbers", "_rest", "_text")
+    __slots__ = ("_engine", "_extended", "_free", "_inside", "_numbers", "_rest", "_text", "_work")
 
-    def __init__(self, engine: Engine, text: bytes) -> None:
+    def __init__(self, engine: Engine, text: bytes, work: Work) -> None:
         self._engine = engine
         self._text = text
+        self._work = work
         self._extended: Ahead | None = None  # made when asked for: most texts never ask
         self._inside = self._free = -1
         self._numbers: list[int] | None = None
@@ -127,7 +130,7 @@ class Search:
             at = start + 1
             if start < cover.reach and end <= (inside := cover.inside(start)) and start < self._extends(start):
                 at = self._behind(at, inside)
-            elif found := engine.found(text, start, engine.all):
+            elif found := engine.found(text, start, engine.all, self._work):
                 return start, found
         return None
 
@@ -171,7 +174,7 @@ class Search:
             if start >= before:
                 return None
             among = engine.all if number == other else engine.numbers if start == number else engine.others
-            if found := engine.found(text, start, among):
+            if found := engine.found(text, start, among, self._work):
                 return start, found
             at = start + 1
             place += start == number

@@ -12,6 +12,7 @@ from extproc.masking.cover import Cover
 from extproc.masking.rule import Rule
 from extproc.masking.ruleset import RuleSet
 from extproc.masking.search import Search
+from extproc.masking.work import LIMIT, Work
 
 
 class StreamMasker:
@@ -20,9 +21,16 @@ class StreamMasker:
     Not for two threads at once. Making one costs nothing when given a `RuleSet`; rules are compiled first.
     """
 
-    __slots__ = ("_at", "_buffer", "_cover", "_high", "_live", "_rules", "counts")
+    __slots__ = ("_at", "_buffer", "_cover", "_high", "_live", "_rules", "_work", "counts")
 
-    def __init__(self, rules: RuleSet | Iterable[Rule], counts: dict[str, int] | None = None, before: str = "") -> None:
+    def __init__(
+        self,
+        rules: RuleSet | Iterable[Rule],
+        counts: dict[str, int] | None = None,
+        before: str = "",
+        work: Work | None = None,
+    ) -> None:
+        self._work = Work() if work is None else work
         self._rules = rules if isinstance(rules, RuleSet) else RuleSet(rules)
         self.counts: dict[str, int] = {} if counts is None else counts
         self._cover = Cover(self.counts)
@@ -95,7 +103,7 @@ class StreamMasker:
             cover.resume(buffer, old, final=final)
             shown = max(at, cover.reach)
         stop = hold if cover.stop < 0 else min(hold, cover.stop)
-        search = Search(engine, buffer)
+        search = Search(engine, buffer, self._work)
         at = suspect
         while (found := search.next(at, stop, cover)) is not None:
             start, matches = found
@@ -119,13 +127,24 @@ class StreamMasker:
 
 
 class MaskFilter:
-    """The masking of one exchange: a `TextFilter`, by shape. All its streams share its `counts`."""
+    """The masking of one exchange: a `TextFilter`, by shape. All its streams share its `counts`, and the work they may
+    cost together: beyond `limit` steps they raise `Uninspectable`."""
 
-    __slots__ = ("_rules", "counts")
+    __slots__ = ("_rules", "_work", "counts")
 
-    def __init__(self, rules: RuleSet) -> None:
+    def __init__(self, rules: RuleSet, limit: int = LIMIT) -> None:
         self._rules = rules
+        self._work = Work(limit)
         self.counts: dict[str, int] = {}
+
+    @property
+    def steps(self) -> int:
+        """The work done since the last `renew`."""
+        return self._work.steps
+
+    def renew(self) -> None:
+        """Others have been served meanwhile: the next piece of work has the whole budget."""
+        self._work.steps = 0
 
     def text(self, text: str, before: str = "") -> str:
         """A whole text at once. Unpaired surrogates become U+FFFD. `before` stands in front of it: keywords and `\\b`
@@ -142,12 +161,12 @@ class MaskFilter:
         suspect = self._rules.suspect(data, begin)
         if suspect < 0:
             return text
-        masker = StreamMasker(self._rules, self.counts, before)
+        masker = StreamMasker(self._rules, self.counts, before, self._work)
         return masker._scan(data, begin, suspect, final=True)  # noqa: SLF001 (same module)
 
     def stream(self, before: str = "") -> StreamMasker:
         """A new channel. `before` stands in front of its first text, see `text`; `flush` ends it."""
-        return StreamMasker(self._rules, self.counts, before)
+        return StreamMasker(self._rules, self.counts, before, self._work)
 
 
 def mended(text: str) -> str:

@@ -79,13 +79,13 @@ def choose(judged: Judged, event: ResponseHeaders, limits: Limits, id: str) -> M
         if coded or not (streamed or _is_json(kind)):
             return Passing(None, kept, remove, secret, limits, () if status >= 400 else ("answer-not-read",))
         if streamed:
-            return Streaming(judged.read(), None, kept, remove, secret)
+            return Streaming(judged, None, kept, remove)
         return Passing(judged.read(), kept, remove, secret, limits, ())
     _must_be_readable(status, kind, said, coding)
     decoder = Decoder(coding, limits.answer) if coded else None
     kept, remove = returned(headers, id, secret, judged.mask, changed=True)
     if streamed:
-        return Streaming(judged.read(), decoder, kept, remove, secret)
+        return Streaming(judged, decoder, kept, remove)
     return Whole(judged, kind, status, decoder, kept, remove, limits)
 
 
@@ -202,19 +202,20 @@ class Passing(_Base):
 class Streaming(_Base):
     """Server-sent events, masked as they pass."""
 
-    __slots__ = ("_decoder", "_done", "_reader")
+    __slots__ = ("_decoder", "_done", "_mask", "_reader")
 
-    def __init__(
-        self, answer: Answer, decoder: Decoder | None, set: Pairs, remove: tuple[str, ...], secret: bytes
-    ) -> None:
-        super().__init__(set, remove, secret)
-        self.answer = self._reader = answer
+    def __init__(self, judged: Judged, decoder: Decoder | None, set: Pairs, remove: tuple[str, ...]) -> None:
+        super().__init__(set, remove, judged.secret)
+        self.answer = self._reader = judged.read()
+        self._mask = judged.mask
         self._decoder = decoder
         self._done = False
 
     def chunk(self, body: bytes, end: bool) -> list[Action]:
         if self._done:
             return []
+        if self._mask is not None:
+            self._mask.renew()  # between two chunks, others are served
         if self._decoder is not None:
             body = self._decoder.feed(body)
         out = self._reader.feed(body) if body else b""

@@ -420,3 +420,32 @@ def test_no_trailer_passes_even_where_nothing_is_masked() -> None:
     assert playbook >> answer() << begins() >> chunk("{}", False) << gives("{}", end=False)
     trailers = ResponseTrailers({"x-note": "1", "x-gatereeve-id": "forged"})
     assert playbook >> trailers << ResponseTrailersReply(("x-note", "x-gatereeve-id"))
+
+
+# -- work --------------------------------------------------------------------------------------------------------------
+
+HOSTILE = "DE89 " * 200_000
+
+
+def test_a_whole_answer_that_is_too_much_work_to_inspect_is_refused() -> None:
+    playbook = Playbook(_large())
+    assert playbook >> chat("laborious") << RequestHeadersReply() >> body() << forwards() >> answer()
+    assert playbook >> chunk(completion(HOSTILE)) << refuses(502, "answer-unreadable", shape=openai)
+    assert over(playbook)["reason"] == "answer-unreadable"
+
+
+def test_an_event_that_is_too_much_work_to_inspect_ends_the_stream_with_an_error() -> None:
+    playbook = Playbook(_large())
+    assert playbook >> chat("laborious") << RequestHeadersReply() >> body(stream=True) << forwards()
+    assert playbook >> sse() << begins()
+    assert playbook >> chunk(delta(HOSTILE), False) << gives(end=True, has="answer-unreadable", lacks="DE89")
+
+
+def test_a_stream_may_go_on_for_ever_as_long_as_no_piece_is_too_much_work() -> None:
+    playbook = Playbook(_large())
+    assert playbook >> chat("laborious") << RequestHeadersReply() >> body(stream=True) << forwards()
+    assert playbook >> sse() << begins()
+    for _ in range(5):
+        playbook >> chunk(delta(HOSTILE[:500_000] + "."), False)
+        playbook._pending.clear()
+    assert playbook >> chunk(DONE) << gives(end=True, has="[DONE]")
