@@ -305,6 +305,8 @@ class Whole(_Base):
         mask = self._judged.mask
         if mask is None or not body:
             return body
+        if b"\0" in body:  # UTF-16 and UTF-32 of digits are UTF-8 as well, in which no rule finds them
+            raise Uninspectable("It holds NUL, which no text does.")
         try:
             return mask.text(body.decode()).encode()
         except UnicodeDecodeError:

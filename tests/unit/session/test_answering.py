@@ -156,6 +156,8 @@ def test_an_answer_too_large_to_inspect_is_refused(coded: bool) -> None:
         pytest.param(answer(content_encoding="gzip"), gzip.compress(b"{}")[:-5], "cut off", id="is cut off"),
         pytest.param(answer(content_encoding="gzip"), gzip.compress(b"{}") * 2, "after the end", id="has two parts"),
         pytest.param(answer(500, "text/plain"), b"\xff\xfe", "UTF-8", id="is an error in no text"),
+        pytest.param(answer(500, "text/plain"), CARD.encode("utf-16-le"), "NUL", id="is an error in UTF-16"),
+        pytest.param(answer(500, "text/plain"), CARD.encode("utf-32-be"), "NUL", id="is an error in UTF-32"),
         pytest.param(answer(500, "text/plain"), b"{broken", "not valid JSON", id="is an error in broken JSON"),
     ],
 )
