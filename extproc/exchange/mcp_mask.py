@@ -16,6 +16,7 @@ _BASE64 = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/-_=\
 _STANDARD = str.maketrans("-_", "+/")
 _MIN_BINARY = 32  # shorter base64 is no picture and no sound, but may well be a card number
 _MAX_NUMBER = 10**12  # twelve digits: sizes and limits have fewer, card numbers have more
+_NEAR = 64  # characters of the keys before a value
 _MAX_NAME = 64
 _NAME_DIGITS = 8  # in all: fewer than any number that a rule looks for
 _NAME_WORD = 12  # characters of a word with digits: fewer than any token has
@@ -59,10 +60,11 @@ class MessageMask:
         renamed = False
         for key, value in node.items():
             part = shape.get(key)
+            kind = type(value)
             if part is None:
                 renamed = renamed or self._text(key) != key
-                part = Part.TEXT
-            kind = type(value)
+                node[key] = self._free(value, f"{key}: ")
+                continue
             if kind is bool or value is None:
                 continue
             if part is Part.TEXT:
@@ -140,44 +142,44 @@ class MessageMask:
         masked = self.text(plain)
         return value if masked == plain else base64.b64encode(masked.encode("utf-8")).decode("ascii")
 
-    def _map(self, node: Any, shape: Shape | None) -> Any:
+    def _map(self, node: Any, shape: Shape | None, before: str = "") -> Any:
         """An object whose keys are identifiers and whose values have `shape`, or are such maps again."""
         if type(node) is not dict:
-            return self._free(node) if shape is None else self._shape(node, shape)
+            return self._free(node, before) if shape is None else self._shape(node, shape)
         masked: dict[str, Any] = {}
         numbers: dict[str, int] = {}
         for key, value in node.items():
             if shape is not None:
                 value = self._shape(value, shape)
             else:
-                value = self._map(value, None) if type(value) is dict else self._free(value)
+                value = self._map(value, None, f"{before[-_NEAR:]}{key}: ")
             # Property names are text as well: `required` and `$ref` are masked alike, so a schema stays in one piece.
             keep = shape is not SCHEMA and _is_name(key)
             put(masked, numbers, key if keep else self.text(key), value)
         return masked
 
-    def _free(self, node: Any) -> Any:
-        """Free-form data: everything in it is text."""
+    def _free(self, node: Any, before: str = "") -> Any:
+        """Free-form data: everything in it is text. `before` is the keys that lead to it, which say what it is."""
         kind = type(node)
         if kind is str:
-            return self._text(node) if node else node
+            return self._text(node, before) if node else node
         if kind is dict:
             text = self._text
             masked: dict[str, Any] = {}
             numbers: dict[str, int] = {}
             for key, value in node.items():
-                put(masked, numbers, text(key) if key else key, self._free(value))
+                put(masked, numbers, text(key) if key else key, self._free(value, f"{before[-_NEAR:]}{key}: "))
             return masked
         if kind is list:
-            return [self._free(item) for item in node]
+            return [self._free(item, before) for item in node]
         if kind is int or kind is float:
-            return self._number(node)
+            return self._number(node, before)
         return node
 
-    def _number(self, number: float) -> Any:
+    def _number(self, number: float, before: str) -> Any:
         """4111111111111111.0 and 4.111111111111111e15 are the same card as 4111111111111111."""
         written = str(int(number)) if type(number) is float and number.is_integer() else str(number)
-        masked = self._text(written)
+        masked = self._text(written, before)
         return number if masked == written else masked
 
     def _with_masked_keys(self, node: dict[str, Any], shape: Shape) -> dict[str, Any]:

@@ -286,6 +286,47 @@ def test_keys_that_become_alike_by_masking_all_stay():
     assert seen["result"]["structuredContent"] == {"[masked]": 1, "[masked] (2)": 2, "x": 3}
 
 
+class Keyed(Cards):
+    """Masks nine digits behind a word that says what they are."""
+
+    def text(self, text, before=""):
+        return "[masked]" if text == "536904399" and "ssn" in before[-24:] else text
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        pytest.param({"ssn": "536904399"}, id="a string"),
+        pytest.param({"ssn": 536904399}, id="a number"),
+        pytest.param({"ssn": ["536904399"]}, id="a list"),
+        pytest.param({"ssn": {"value": "536904399"}}, id="an object"),
+        pytest.param({"ssn": [[{"a": [536904399.0]}]]}, id="everything in everything"),
+        pytest.param([{"x": 1}, {"ssn": "536904399"}], id="an object of a list"),
+    ],
+)
+@pytest.mark.parametrize(
+    "place",
+    [
+        pytest.param(lambda value: result({"structuredContent": value}), id="structured content"),
+        pytest.param(lambda value: result({"_meta": {"vendor/x": value}}), id="metadata"),
+        pytest.param(lambda value: result({"vendor": value}), id="an unknown member"),
+        pytest.param(
+            lambda value: {"jsonrpc": "2.0", "error": {"code": 1, "message": "", "data": value}}, id="an error"
+        ),
+        pytest.param(lambda value: result({"serverInfo": {"x": value}}), id="a map"),
+    ],
+)
+def test_a_value_is_masked_by_the_keys_that_lead_to_it(place, value):
+    seen, _ = masked(place(value), Keyed())
+    assert "[masked]" in json.dumps(seen)
+    assert "536904399" not in json.dumps(seen)
+
+
+def test_an_unknown_member_is_the_key_of_its_value():
+    seen, _ = masked(result({"ssn": "536904399", "structuredContent": {"x": "536904399", "ssn": "1"}}), Keyed())
+    assert seen["result"] == {"ssn": "[masked]", "structuredContent": {"x": "536904399", "ssn": "1"}}
+
+
 class Counted(dict):
     asked = 0
 
