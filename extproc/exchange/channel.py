@@ -53,12 +53,12 @@ class Joiner:
 
 
 class TextChannel:
-    """Plain text in pieces: a `TextStream` that takes any str."""
+    """Plain text in pieces: a `TextStream` that takes any str. `before`: see `TextFilter`."""
 
     __slots__ = ("_joiner", "_stream")
 
-    def __init__(self, mask: TextFilter) -> None:
-        self._stream: TextStream = mask.stream()
+    def __init__(self, mask: TextFilter, before: str = "") -> None:
+        self._stream: TextStream = mask.stream(clean(before)) if before else mask.stream()
         self._joiner = Joiner()
 
     def feed(self, text: str) -> str:

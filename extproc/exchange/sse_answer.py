@@ -94,10 +94,7 @@ class SseAnswer:
                 return self.tails() + sse.encode("", _DONE)
         doc = _object(data)
         self.observe(doc)
-        name = event.event
-        if name and name != doc.get("type"):
-            name = leaves.text(name)
-        return self.mask_event(leaves, name, doc)
+        return self.mask_event(leaves, event.event and leaves.structure(event.event), doc)
 
     def _observe_chunk(self, reader: sse.SseReader, chunk: bytes) -> None:
         try:
