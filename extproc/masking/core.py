@@ -13,7 +13,7 @@ from extproc.masking.checks import CHECKS, WITHIN, Check
 from extproc.masking.prefix import beginnings, bounded, check_bounds, first_bytes, render, split_tail
 from extproc.masking.sieve import digit_counts
 from extproc.masking.syntax import Alt, Chars, Concat, Node, literals, parse
-from extproc.masking.work import Work
+from extproc.masking.work import FAILED, Work
 
 NEAR = 64  # bytes before a match in which a keyword must stand
 
@@ -81,7 +81,7 @@ class Core:
             return -1
         if self.check is not None:
             while not self.check(candidate := text[start:end].decode()):
-                work.spend()
+                work.spend(FAILED)
                 most = end - 1 if self.within is None else start + len(self.within(candidate).encode())
                 end = self.pattern.reach(text, start, most)
                 if end < 0:

@@ -11,7 +11,7 @@ from extproc.masking.entry import Entry
 from extproc.masking.prefix import HEAD, heads, render
 from extproc.masking.sieve import ENOUGH, starts
 from extproc.masking.syntax import Node
-from extproc.masking.work import Work
+from extproc.masking.work import SIEVED, Work
 
 NEVER = "[^\\x{0}-\\x{10ffff}]"
 Among = int  # a set of an engine's rules: one bit each, the first rule's the lowest
@@ -113,7 +113,8 @@ class Search:
         self._extended: Ahead | None = None  # made when asked for: most texts never ask
         self._inside = self._free = -1
         self._numbers: list[int] | None = None
-        if engine.sieved and len(text) > ENOUGH and len(digits_in(text)) > ENOUGH:
+        if engine.sieved and len(text) > ENOUGH and (digits := len(digits_in(text))) > ENOUGH:
+            work.spend(digits // SIEVED)
             self._numbers = starts(text, engine.free, engine.every)
             self._rest = Ahead(engine.rest, text)
 

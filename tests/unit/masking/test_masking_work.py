@@ -9,6 +9,7 @@ RULES = RuleSet(rules())
 HOSTILE = [
     pytest.param("DE89 ", id="beginnings of account numbers"),
     pytest.param("2 ", id="digits with spaces"),
+    pytest.param("1-2-3-4-", id="digits with hyphens"),
 ]
 
 
@@ -51,4 +52,10 @@ def test_the_budget_is_one_for_all_texts_and_streams_of_an_exchange_until_it_is_
 
 def test_prose_costs_nothing_of_it_and_an_export_of_addresses_fits() -> None:
     assert steps("Lorem ipsum dolor sit amet. " * 50_000) == 0
-    assert steps("somebody@example.com, 4111 1111 1111 1111, +49 30 901820\n" * 5_000, limit=400_000) > 0
+    assert steps("4" * 1_000_000) < 100_000
+    assert steps("somebody@example.com, 4111 1111 1111 1111, +49 30 901820\n" * 15_000) > 0
+
+
+def test_digits_cost_what_their_sieve_costs() -> None:
+    with pytest.raises(Uninspectable):
+        steps("4" * 6_000_000)
