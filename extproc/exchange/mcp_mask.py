@@ -9,6 +9,8 @@ import base64
 from datetime import datetime
 from typing import Any
 
+from extproc.errors import Uninspectable
+from extproc.exchange import json_body
 from extproc.exchange.mcp_shapes import BLOCK, BLOCK_SHAPES, REQUEST, RPC, SCHEMA, WORDS, Part, Shape
 from extproc.exchange.text import TextFilter
 
@@ -16,6 +18,7 @@ _BASE64 = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/-_=\
 _STANDARD = str.maketrans("-_", "+/")
 _MIN_BINARY = 32  # shorter base64 is no picture and no sound, but may well be a card number
 _MAX_NUMBER = 10**12  # twelve digits: sizes and limits have fewer, card numbers have more
+_JSON_STARTS = ("{", "[", '"')
 _NEAR = 64  # characters of the keys before a value
 _MAX_NAME = 64
 _NAME_DIGITS = 8  # in all: fewer than any number that a rule looks for
@@ -41,7 +44,10 @@ class MessageMask:
     def message(self, message: Any) -> Any:
         """A decoded JSON-RPC message (or any other JSON value, which is text then) with its text masked."""
         said = message.get("id") if type(message) is dict else None
-        masked = self._shape(message, RPC)
+        try:
+            masked = self._shape(message, RPC)
+        except RecursionError:  # JSON in the strings of JSON may nest anew at every level
+            raise Uninspectable("The answer is nested too deeply.") from None
         if said is not None and said == self._own and type(said) is type(self._own):
             masked["id"] = said  # the caller wrote it, and waits for it
         return masked
@@ -68,7 +74,7 @@ class MessageMask:
             if kind is bool or value is None:
                 continue
             if part is Part.TEXT:
-                node[key] = (self._text(value) if value else value) if kind is str else self._free(value)
+                node[key] = self._said(value) if kind is str else self._free(value)
             elif part is Part.TOKEN:
                 node[key] = self._token(value)
             elif type(part) is dict:
@@ -162,7 +168,7 @@ class MessageMask:
         """Free-form data: everything in it is text. `before` is the keys that lead to it, which say what it is."""
         kind = type(node)
         if kind is str:
-            return self._text(node, before) if node else node
+            return self._said(node, before)
         if kind is dict:
             text = self._text
             masked: dict[str, Any] = {}
@@ -175,6 +181,18 @@ class MessageMask:
         if kind is int or kind is float:
             return self._number(node, before)
         return node
+
+    def _said(self, text: str, before: str = "") -> str:
+        """A string. If it is JSON with escapes it is masked as what they say; without any its text says it all."""
+        if "\\u" in text and text.lstrip()[:1] in _JSON_STARTS:
+            try:
+                doc = json_body.decode_any(text.encode("utf-8", "surrogatepass"))
+            except Uninspectable:
+                return self._text(text, before)
+            plain = json_body.encode(doc)
+            if (masked := json_body.encode(self._free(doc, before))) != plain:
+                text = masked.decode("utf-8")
+        return self._text(text, before) if text else text
 
     def _number(self, number: float, before: str) -> Any:
         """4111111111111111.0 and 4.111111111111111e15 are the same card as 4111111111111111."""

@@ -5,6 +5,7 @@ import json
 
 import pytest
 
+from extproc.errors import Uninspectable
 from extproc.exchange import mcp
 from extproc.exchange.mcp_mask import put
 from extproc.exchange.model import McpCall
@@ -325,6 +326,36 @@ def test_a_value_is_masked_by_the_keys_that_lead_to_it(place, value):
 def test_an_unknown_member_is_the_key_of_its_value():
     seen, _ = masked(result({"ssn": "536904399", "structuredContent": {"x": "536904399", "ssn": "1"}}), Keyed())
     assert seen["result"] == {"ssn": "[masked]", "structuredContent": {"x": "536904399", "ssn": "1"}}
+
+
+@pytest.mark.parametrize(
+    ("text", "seen"),
+    [
+        pytest.param(r'{"to":"ada\u0040x.io"}', '{"to":"[masked]"}', id="an escaped sign"),
+        pytest.param(r' [ "\u0061da@x.io", 1 ]', '["[masked]",1]', id="an escaped letter"),
+        pytest.param(r'{"\u0061da@x.io":1}', '{"[masked]":1}', id="in a key"),
+        pytest.param(r'{"a":"{\"to\":\"ada\\u0040x.io\"}"}', r'{"a":"{\"to\":\"[masked]\"}"}', id="JSON in JSON"),
+        pytest.param(r'{"to":"eva\u0040x.io"}', r'{"to":"eva\u0040x.io"}', id="nothing to mask, nothing changed"),
+        pytest.param(r'{"to":"ada@x.io \u00e9"', r'{"to":"[masked] \u00e9"', id="broken JSON is text"),
+        pytest.param("{" + r'"\ud83d":"ada\u0040x.io"}', r'{"\ud83d":"[masked]"}', id="half a character"),
+        pytest.param("[" * 300 + r"\u0040", "[" * 300 + r"\u0040", id="too deep to be read"),
+    ],
+)
+def test_text_that_is_json_is_masked_as_what_its_escapes_say(text, seen):
+    message, _ = masked(result({"content": [{"type": "text", "text": text}]}), Cards("ada@x.io"))
+    assert message["result"]["content"][0]["text"] == seen
+
+
+def test_json_in_json_in_json_is_masked_or_refused_and_ends_nothing_else():
+    text = r'"ada\u0040x.io"'
+    for _ in range(8):
+        text = json.dumps("[" * 190 + text + "]" * 190)
+        answer = mcp.answer(CALL, Cards("ada@x.io"), None)
+        try:
+            seen = answer.document(json.dumps(result({"structuredContent": text})).encode())
+        except Uninspectable:
+            continue
+        assert b"ada" not in seen
 
 
 class Counted(dict):
