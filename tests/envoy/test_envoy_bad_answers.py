@@ -2,7 +2,10 @@
 
 import gzip
 import json
+import threading
+import time
 import zlib
+from concurrent.futures import ThreadPoolExecutor
 
 import httpx2
 import pytest
@@ -13,6 +16,7 @@ from tests.envoy.oracle import SECRETS, TEXT, assert_clean, masked
 from tests.envoy.upstream import Line
 
 CARD = SECRETS[0]
+WAIT = 5.0  # seconds that hostile answers may hold others up: one of work, the rest for a busy machine
 BROKEN = (httpx2.RemoteProtocolError, httpx2.ReadError)
 
 
@@ -277,6 +281,71 @@ def test_json_of_20_mb_is_masked_whole(scripted: Scripted):
     scripted.upstream.scripts["20 MB"] = large
     answer = scripted.chat("20 MB")
     assert answer.json()["choices"][0]["message"]["content"] == masked(text)
+
+
+@pytest.mark.parametrize("streamed", [False, True], ids=["JSON", "SSE"])
+@pytest.mark.parametrize("count", [120_000, 480_000], ids=["600 KB", "2.4 MB"])
+def test_an_answer_that_is_much_work_does_not_keep_others_waiting(scripted: Scripted, streamed, count):
+    name = f"laborious {streamed} {count}"
+    hostile = "DE89 " * count
+    once = threading.Event()
+
+    async def send(line: Line) -> None:
+        if streamed:
+            await line.chunked()
+            await line.chunk(policies.chunk(hostile))
+            await line.end()
+        else:
+            await line.whole(policies.completion(hostile))
+        once.set()
+
+    scripted.upstream.scripts[name] = send
+    with ThreadPoolExecutor(2) as pool:
+        laborious = [pool.submit(scripted.chat, name, stream=streamed) for _ in range(scripted.gateway.workers)]
+        assert once.wait(20)
+        began = time.monotonic()
+        answer = scripted.chat(groups=("plain",))
+        waited = time.monotonic() - began
+        refused = [one.result() for one in laborious]
+    assert (answer.status_code, waited < WAIT) == (200, True), waited
+    for one in refused if not streamed else ():
+        assert b"answer-unreadable" in one.content
+        assert one.status_code == 502
+        assert scripted.gateway.record(one)["reason"] == "answer-unreadable"
+
+
+@pytest.mark.parametrize("group", ["engineering", "plain"])
+@pytest.mark.parametrize("status", ["401 Unauthorized", "200 OK"])
+def test_the_injected_credential_does_not_come_back(scripted: Scripted, group, status):
+    name = f"echo {group} {status}"
+
+    async def tell(line: Line) -> None:
+        key = line.request.header("authorization")
+        doc = {"error": {"message": f"bad key: {key}"}} if status[:3] == "401" else json.loads(policies.completion(key))
+        await line.whole(json.dumps(doc).encode(), status, x_request_id=key, x_echo=key, link=f"<https://x/?{key}>")
+
+    scripted.upstream.scripts[name] = tell
+    answer = scripted.chat(name, groups=(group,))
+    assert answer.status_code == int(status[:3])
+    assert policies.UPSTREAM_KEY not in answer.text + str(answer.headers)
+    assert "[masked:" in answer.text
+    assert answer.headers["x-request-id"] == "Bearer [masked:credential]"
+    assert not {"x-echo", "link"} & set(answer.headers)
+
+
+@pytest.mark.parametrize("cut", [1, 7])
+def test_the_injected_credential_does_not_come_back_in_a_stream_that_is_not_masked(scripted: Scripted, cut):
+    async def tell(line: Line) -> None:
+        data = policies.chunk(f"it is {policies.UPSTREAM_KEY}.") + policies.DONE
+        await line.chunked()
+        for at in range(0, len(data), cut):
+            await line.chunk(data[at : at + cut])
+        await line.end()
+
+    scripted.upstream.scripts[f"echo by {cut}"] = tell
+    _, body, broke = _stream(scripted, f"echo by {cut}", groups=("plain",))
+    assert broke is None
+    assert policies.said(body) == "it is [masked:credential]".ljust(len(policies.UPSTREAM_KEY) + 6, "*") + "."
 
 
 def test_an_upstream_does_not_speak_in_the_gateways_name(scripted: Scripted):
