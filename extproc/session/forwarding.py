@@ -1,6 +1,7 @@
 """The request as the upstream gets it: where it goes, what is injected, and everything of the client's that is not."""
 
 from collections.abc import Mapping
+from functools import lru_cache
 from urllib.parse import unquote_plus
 
 from extproc.policy.runtime import Upstream
@@ -120,11 +121,16 @@ def stripped(headers: Mapping[str, str], keep: str, token: str) -> tuple[str, ..
     return tuple(
         name
         for name, value in headers.items()
-        if (name in _STRIPPED or name.startswith(_STRIPPED_PREFIXES) or (token and token in value))
+        if (_not_ours_to_pass(name) or (token and token in value))
         and name != keep
         and name not in _KEPT
         and name[:1] != ":"  # these cannot go; what a client chose of them is set anew
     )
+
+
+@lru_cache(maxsize=4096)
+def _not_ours_to_pass(name: str) -> bool:
+    return name in _STRIPPED or name.startswith(_STRIPPED_PREFIXES)
 
 
 def query(raw: str, token: str) -> str:

@@ -81,6 +81,17 @@ def test_values_are_masked_but_for_those_that_must_come_back_as_they_were() -> N
     assert mask.counts == {"card": 1}
 
 
+def test_values_that_cannot_be_told_apart_once_they_are_masked_do_not_pass() -> None:
+    class Greedy:
+        def text(self, text: str, before: str = "") -> str:
+            return "[masked:all]"
+
+    headers = {":status": "200", "x-request-id": "a", "retry-after": "3", "mcp-session-id": "s"}
+    sets, removed = returned(headers, ID, b"", Greedy(), changed=False)  # type: ignore[arg-type]
+    assert sets == (("x-gatereeve-id", ID),)
+    assert removed == ("x-request-id", "retry-after")
+
+
 @pytest.mark.parametrize("plane", ["masked", "bare", "mcp", "without a body"])
 def test_no_header_gives_the_injected_credential_away(plane: str) -> None:
     call = {"bare": (chat("bare"), body()), "mcp": (mcp("bare"), tool("read_note"))}.get(plane, (chat(), body()))
