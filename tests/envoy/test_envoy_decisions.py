@@ -24,6 +24,7 @@ def deciding():
     for entry in (
         policies.document("Model", "pilot", targets=[{"provider": "scripted"}]),
         _agent("watched", subjects=[{"groups": ["watched"]}], mode="observe", models={"allow": ["pilot"]}),
+        _agent("onlooked", subjects=[{"groups": ["onlooked"]}], mode="observe", masking="all"),
         _agent("beside", subjects=[{"groups": ["beside"]}], models={"allow": ["small"]}),
         _agent("beside-pilot", subjects=[{"groups": ["beside"]}], mode="observe", models={"deny": ["small"]}),
         _agent("short", subjects=[{"groups": ["short"]}], models={"allow": ["small"]}, when="call.maxTokens <= 100"),
@@ -97,6 +98,14 @@ def test_observing_is_recorded_and_not_enforced(deciding: Scripted):
     assert record["mode"] == "enforce"
     assert "beside-pilot" in record["observed"]
     assert "deny" in record["observed"]
+
+
+def test_whom_only_an_observing_policy_selects_is_let_through_and_masked(deciding: Scripted):
+    answer = _call(deciding, "onlooked", model="small", messages=[{"role": "user", "content": "4111 1111 1111 1111"}])
+    assert answer.json()["choices"][0]["message"]["content"] == "[masked:card]"
+    record = deciding.gateway.record(answer)
+    assert (record["verdict"], record["reason"], record["mode"]) == ("allow", "observed", "observe")
+    assert record["obligations"][-1] == "mask all"
 
 
 @pytest.mark.promise("decisions.audit")

@@ -70,6 +70,20 @@ def test_no_form_of_the_clients_credential_reaches_the_upstream(scripted: Script
 
 
 @pytest.mark.promise("llm.survives")
+def test_the_clients_token_reaches_the_upstream_under_no_name(scripted: Scripted):
+    token = scripted.issuer.token("engineering")
+    answer, arrived = _send(
+        scripted, "anyname", json.dumps(policies.chat()).encode(),
+        f"/v1/chat/completions?trace={token}&model=evil&api-version=1&x={token[:9]}%{ord(token[9]):x}{token[10:]}",
+        **{"authorization": f"Bearer {token}", "x-trace": f"a {token} b", "baggage": f"t={token}",
+           "x-remote-user": "root", "cf-connecting-ip": "10.9.8.7", "x-ms-client-principal": "cm9vdA=="},
+    )  # fmt: skip
+    assert answer.status_code == 200, answer.text
+    for canary in (token, token[-40:], "root", "10.9.8.7", "cm9vdA==", "evil"):
+        assert canary.encode() not in arrived.everything
+    assert arrived.path == "/v1/chat/completions?api-version=1"
+
+
 def test_headers_that_are_none_of_ours_survive(scripted: Scripted):
     _, arrived = _send(
         scripted, "survive", json.dumps(policies.chat()).encode(),
