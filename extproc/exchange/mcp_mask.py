@@ -18,6 +18,7 @@ _BASE64 = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/-_=\
 _STANDARD = str.maketrans("-_", "+/")
 _MIN_BINARY = 32  # shorter base64 is no picture and no sound, but may well be a card number
 _MAX_NUMBER = 10**12  # twelve digits: sizes and limits have fewer, card numbers have more
+_INSIDE = 2  # JSON texts within one another; each may take MAX_DEPTH frames of the stack
 _JSON_STARTS = ("{", "[", '"')
 _NEAR = 64  # characters of the keys before a value
 _MAX_NAME = 64
@@ -33,21 +34,19 @@ class MessageMask:
     """Masks the messages of one answer. `binary` turns true once something passed that is not text, `state` once a
     signed state did. `own`: the id of the caller's request, None for none."""
 
-    __slots__ = ("_own", "_text", "binary", "state")
+    __slots__ = ("_inside", "_own", "_text", "binary", "state")
 
     def __init__(self, mask: TextFilter, own: Any = None) -> None:
         self._text = mask.text
         self._own = own
+        self._inside = 0
         self.binary = False
         self.state = False
 
     def message(self, message: Any) -> Any:
         """A decoded JSON-RPC message (or any other JSON value, which is text then) with its text masked."""
         said = message.get("id") if type(message) is dict else None
-        try:
-            masked = self._shape(message, RPC)
-        except RecursionError:  # JSON in the strings of JSON may nest anew at every level
-            raise Uninspectable("The answer is nested too deeply.") from None
+        masked = self._shape(message, RPC)
         if said is not None and said == self._own and type(said) is type(self._own):
             masked["id"] = said  # the caller wrote it, and waits for it
         return masked
@@ -177,7 +176,10 @@ class MessageMask:
                 put(masked, numbers, text(key) if key else key, self._free(value, f"{before[-_NEAR:]}{key}: "))
             return masked
         if kind is list:
-            return [self._free(item, before) for item in node]
+            items = []
+            for item in node:  # a comprehension would take a second frame of the stack for every level
+                items.append(self._free(item, before))  # noqa: PERF401
+            return items
         if kind is int or kind is float:
             return self._number(node, before)
         return node
@@ -185,14 +187,24 @@ class MessageMask:
     def _said(self, text: str, before: str = "") -> str:
         """A string. If it is JSON with escapes it is masked as what they say; without any its text says it all."""
         if "\\u" in text and text.lstrip()[:1] in _JSON_STARTS:
-            try:
-                doc = json_body.decode_any(text.encode("utf-8", "surrogatepass"))
-            except Uninspectable:
-                return self._text(text, before)
-            plain = json_body.encode(doc)
-            if (masked := json_body.encode(self._free(doc, before))) != plain:
-                text = masked.decode("utf-8")
+            return self._text(self._unescaped(text, before), before)
         return self._text(text, before) if text else text
+
+    def _unescaped(self, text: str, before: str) -> str:
+        """A JSON text, masked and written anew, or as it is if nothing had to be masked or it is no JSON."""
+        if self._inside == _INSIDE:
+            raise Uninspectable("The answer has JSON in JSON in JSON.")
+        try:
+            doc = json_body.decode_any(text.encode("utf-8", "surrogatepass"))
+        except Uninspectable:
+            return text
+        plain = json_body.encode(doc)
+        self._inside += 1
+        try:
+            masked = json_body.encode(self._free(doc, before))
+        finally:
+            self._inside -= 1
+        return text if masked == plain else masked.decode("utf-8")
 
     def _number(self, number: float, before: str) -> Any:
         """4111111111111111.0 and 4.111111111111111e15 are the same card as 4111111111111111."""

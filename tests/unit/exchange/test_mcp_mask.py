@@ -346,16 +346,22 @@ def test_text_that_is_json_is_masked_as_what_its_escapes_say(text, seen):
     assert message["result"]["content"][0]["text"] == seen
 
 
-def test_json_in_json_in_json_is_masked_or_refused_and_ends_nothing_else():
-    text = r'"ada\u0040x.io"'
-    for _ in range(8):
-        text = json.dumps("[" * 190 + text + "]" * 190)
-        answer = mcp.answer(CALL, Cards("ada@x.io"), None)
-        try:
-            seen = answer.document(json.dumps(result({"structuredContent": text})).encode())
-        except Uninspectable:
-            continue
-        assert b"ada" not in seen
+@pytest.mark.parametrize("depth", [1, 60, 190])
+@pytest.mark.parametrize("levels", range(1, 7))
+def test_json_in_json_is_masked_at_two_levels_and_refused_below(depth, levels):
+    text = r'["ada\u0040x.io"]'
+    for _ in range(levels - 1):
+        text = "[" * depth + json.dumps(text) + "]" * depth
+    content = {}
+    for _ in range(depth // 2):
+        content = {"content": [content]}
+    message = result({**content, "structuredContent": json.loads("[" * depth + json.dumps(text) + "]" * depth)})
+    answer = mcp.answer(CALL, Cards("ada@x.io"), None)
+    if levels > 2:
+        with pytest.raises(Uninspectable):
+            answer.document(json.dumps(message).encode())
+    else:
+        assert b"[masked]" in answer.document(json.dumps(message).encode())
 
 
 class Counted(dict):
