@@ -110,7 +110,7 @@ def too_deep(body: bytes, doc: Any) -> bool:
     Counting brackets, also those in strings, bounds the depth from above and settles most bodies at memory speed;
     the others are walked without recursion.
     """
-    if body.count(b"[") + body.count(b"{") <= MAX_DEPTH:
+    if len(body) <= 2 * MAX_DEPTH or body.count(b"[") + body.count(b"{") <= MAX_DEPTH:  # each is two bytes at least
         return False
     level = [doc]
     for _ in range(MAX_DEPTH):

@@ -79,11 +79,12 @@ class Core:
             return -1
         if self.keywords is not None and self.keywords.find(text, max(0, start - NEAR), start) is None:
             return -1
-        if self.check is not None:
-            while not self.check(candidate := text[start:end].decode()):
+        if (check := self.check) is not None:
+            reach, within = self.pattern.reach, self.within
+            while not check(candidate := text[start:end].decode()):
                 work.spend(FAILED)
-                most = end - 1 if self.within is None else start + len(self.within(candidate).encode())
-                end = self.pattern.reach(text, start, most)
+                most = end - 1 if within is None else start + len(within(candidate).encode())
+                end = reach(text, start, most)
                 if end < 0:
                     return -1
         return end

@@ -105,10 +105,9 @@ class Cover:
         for block in blocks:
             self._follow(block.block, block.at, block.limit, buffer, final=final)
 
-    @property
-    def stop(self) -> int:
-        """Where an open block may have ended: what starts from here on cannot be judged yet. -1 when nowhere."""
-        return min((block.at for block in self._open), default=-1)
+    def stops(self, hold: int) -> int:
+        """`hold`, or before it the place where an open block may have ended: what starts there cannot be judged yet."""
+        return min(hold, *(block.at for block in self._open)) if self._open else hold
 
     def inside(self, start: int) -> int:
         """Up to where a match from `start`, of a rule without tail or block, may end and change nothing; -1 nowhere."""
@@ -182,7 +181,10 @@ class Cover:
                 self.reach = max(self.reach, stop)
                 return
             stop = known.end
-        self._tails[entry.name] = Swallowed(tail, end, stop)
+        if known is None:
+            self._tails[entry.name] = Swallowed(tail, end, stop)
+        else:
+            known.begin, known.end = end, stop
         self.reach = max(self.reach, stop)
 
     def _follow(self, block: Block, at: int, limit: int, buffer: bytes, *, final: bool) -> None:

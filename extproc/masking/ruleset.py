@@ -20,8 +20,9 @@ class RuleSet:
     Raises `RuleError` for a name that occurs twice, an action for a rule that is not there, or too much together.
     """
 
-    __slots__ = ("_full", "_keywords", "_plain", "longest", "names", "near", "trigger")
+    __slots__ = ("_full", "_keywords", "longest", "names", "near", "plain", "trigger")
 
+    plain: Engine  # the rules that need no keyword: enough where `trigger` finds nothing
     longest: int  # the most characters that can ever be held back
     names: tuple[str, ...]
 
@@ -38,8 +39,8 @@ class RuleSet:
         near = [entry.core.near for entry in entries if entry.core.near is not None]
         plain = tuple(entry for entry in entries if entry.core.near is None)
         self.near = NEAR if near else 1
-        self._plain = Engine(plain)
-        self._full = Engine(entries) if near else self._plain
+        self.plain = Engine(plain)
+        self._full = Engine(entries) if near else self.plain
         self._keywords = compile_re2(render(union(near)), longest=False) if near else None
         # One search tells prose from everything else: a loosened match of any rule, or a keyword.
         hints = [loosened(entry.core.node) for entry in plain] + near
@@ -51,7 +52,7 @@ class RuleSet:
         there surely is none."""
         hint = self.trigger.start(text, 0, len(text))
         if 0 <= hint < begin:  # a keyword, which may reach this far, or something that was decided before
-            return begin if self.engine(text, begin) is not self._plain else self.trigger.start(text, begin, len(text))
+            return begin if self.engine(text, begin) is not self.plain else self.trigger.start(text, begin, len(text))
         return hint
 
     def engine(self, text: bytes, begin: int) -> Engine:
@@ -61,17 +62,12 @@ class RuleSet:
         """
         keywords = self._keywords
         if keywords is None or keywords.find(text, max(0, begin - NEAR), len(text)) is None:
-            return self._plain
+            return self.plain
         return self._full
 
     def context(self, before: str) -> bytes:
         """As much of the end of `before` as a match looks back at."""
         return before[-self.near :].encode("utf-8", "replace")[-self.near :]
-
-    @property
-    def plain(self) -> Engine:
-        """The rules that need no keyword: enough where `trigger` finds nothing."""
-        return self._plain
 
 
 def _entry(rule: Rule, action: str) -> Entry:

@@ -184,7 +184,9 @@ class Search:
         """Leaves out numbers that end inside what is masked anyway: a long run is masked, then not read again."""
         if place < len(numbers):
             start = numbers[place]
-            least = min(cover.swallowed(entry, start) - entry.core.widest for entry in self._engine.sieved)
+            least = len(self._text)
+            for entry in self._engine.sieved:
+                least = min(least, cover.swallowed(entry, start) - entry.core.widest)
             if least > start:
                 return bisect_left(numbers, least, place)
         return place

@@ -65,11 +65,15 @@ class StreamMasker:
             new = mended(text).encode()
         buffer = self._buffer + new
         at, size, rules = self._at, len(buffer), self._rules
-        suspect = at if self._live else rules.suspect(buffer, at)
-        if suspect >= 0:
+        if self._live:
+            return self._scan(buffer, len(self._buffer), at, final=False)
+        hold = rules.plain.hold.start(buffer, at, size)  # rules that need a keyword can only make more wait
+        suspect = rules.suspect(buffer, at) if hold > at else -1
+        if 0 <= suspect < hold:
             return self._scan(buffer, len(self._buffer), suspect, final=False)
-        hold = rules.plain.hold.start(buffer, at, size)
-        self._keep(buffer, hold)
+        begin = max(hold - rules.near, 0)  # nothing that is decided now can match
+        self._buffer = buffer[begin:]
+        self._at = hold - begin
         return buffer[at:hold].decode()
 
     def flush(self) -> str:
@@ -102,7 +106,7 @@ class StreamMasker:
         if self._live:
             cover.resume(buffer, old, final=final)
             shown = max(at, cover.reach)
-        stop = hold if cover.stop < 0 else min(hold, cover.stop)
+        stop = cover.stops(hold)
         search = Search(engine, buffer, self._work)
         at = suspect
         while (found := search.next(at, stop, cover)) is not None:
@@ -114,7 +118,7 @@ class StreamMasker:
                 out.append(cover.add(entry, buffer, start, end, final=final))
             shown = cover.reach
             at = start + 1
-            stop = hold if cover.stop < 0 else min(hold, cover.stop)
+            stop = cover.stops(hold)
         out.append(cover.settle(stop))
         out.append(buffer[shown:stop])
         gone = self._keep(buffer, stop)
