@@ -19,7 +19,7 @@ punctuation passes as it is.
 
 from json.encoder import encode_basestring as _quoted
 
-from extproc.exchange.channel import Joiner, TextChannel, clean
+from extproc.exchange.channel import Joiner, TextChannel
 from extproc.exchange.text import TextFilter
 
 MAX_ATOM = 512
@@ -27,6 +27,8 @@ MAX_ATOM = 512
 
 _NEAR = 64
 """Characters before a value that say what it is."""
+
+_KEPT = _NEAR + MAX_ATOM
 
 _PUNCTUATION = frozenset("{}[]:,")
 _BLANK = frozenset(" \t\r\n")
@@ -71,7 +73,6 @@ class JsonTextStream:
         elif self._atom:
             out.append(self._finish_atom())
         self._before = ""
-        self._text = TextChannel(self._mask)
         self._state = _OUTSIDE
         self._strict = True
         self._atom = ""
@@ -97,14 +98,14 @@ class JsonTextStream:
             char = text[position]
             if char == '"' or char in _PUNCTUATION:
                 if self._atom:
-                    self._pass(text[start:position])
+                    self._before += text[start:position]
                     start = position
                     out.append(self._finish_atom())
                 out.append(char)
                 position += 1
                 if char == '"':
-                    self._pass(text[start:position])
-                    self._text = self._begun()
+                    self._before += text[start:position]
+                    self._begin()
                     self._state = _STRING
                     return position
                 continue
@@ -113,41 +114,39 @@ class JsonTextStream:
             elif _may_go_on(self._atom, char) and len(self._atom) < MAX_ATOM:
                 self._atom += char
             else:  # not JSON: from the beginning of this atom on
-                self._pass(text[start:position])
-                self._text = self._begun()
+                self._before += text[start:position]
+                self._begin()
                 out.append(self._text.feed(self._atom))
                 self._atom = ""
                 self._strict = False
                 self._state = _LOOSE
                 return position
             position += 1
-        self._pass(text[start:])
+        self._before = (self._before + text[start:])[-_KEPT:]
         return position
 
     def _read_loose(self, text: str, position: int, out: list[str]) -> int:
         quote = text.find('"', position)
         if quote < 0:
             out.append(self._text.feed(text[position:]))
-            self._pass(text[position:])
+            self._before = (self._before + text[position:])[-_NEAR:]
             return len(text)
         out.append(self._text.feed(text[position:quote]))
         out.append(self._text.flush())
         out.append('"')
-        self._pass(text[position : quote + 1])
-        self._text = self._begun()
+        self._before = (self._before + text[position : quote + 1])[-_NEAR:]
+        self._begin()
         self._state = _STRING
         return quote + 1
 
-    def _pass(self, text: str) -> None:
-        self._before = (self._before + text)[-_NEAR - MAX_ATOM :]
-
-    def _begun(self) -> TextChannel:
-        """A new text that begins here, or where the atom does."""
-        return TextChannel(self._mask, self._near())
+    def _begin(self) -> None:
+        """A new text begins here, or where the atom does."""
+        self._text.begin(self._near())
 
     def _near(self) -> str:
-        before = self._before
-        return before[: len(before) - len(self._atom)][-_NEAR:]
+        """What stands before the text or the atom that is read."""
+        atom = len(self._atom)
+        return self._before[-_NEAR - atom : -atom] if atom else self._before[-_NEAR:]
 
     def _read_string(self, text: str, position: int, out: list[str]) -> int:
         """The inside of a string, up to its closing quote or the end of what is there."""
@@ -173,7 +172,7 @@ class JsonTextStream:
                 position += 1
                 break
         inside = "".join(pieces)
-        self._pass(inside)
+        self._before = (self._before + inside)[-_NEAR:]
         released = self._text.feed(inside)
         if closed:
             released += self._text.flush()
@@ -181,10 +180,10 @@ class JsonTextStream:
             out.append(_escaped(released))
         if closed:
             out.append('"')
-            self._pass('"')
+            self._before += '"'
             self._state = _OUTSIDE if self._strict else _LOOSE
             if not self._strict:
-                self._text = self._begun()
+                self._begin()
         return position
 
     def _read_escape(self, text: str, position: int, pieces: list[str]) -> int:
@@ -214,7 +213,7 @@ class JsonTextStream:
         value = atom.rstrip(" \t\r\n")
         if value in _LITERALS:
             return atom
-        masked = self._mask.text(value, clean(near))
+        masked = self._mask.text(value, near)
         return atom if masked == value else _quoted(masked) + atom[len(value) :]
 
 
