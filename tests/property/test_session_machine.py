@@ -246,7 +246,7 @@ class SessionMachine(RuleBasedStateMachine):
     @rule(event=st.sampled_from(ANYTHING))
     def what_is_not(self, event: object) -> None:
         """Anything at all, in any state."""
-        if isinstance(event, RequestHeaders) and not self.said:
+        if isinstance(event, RequestHeaders) and self.session.state is State.NEW:  # later nobody reads who asks
             self.said, self.group = True, "engineering"
         self.feed(event)
 
