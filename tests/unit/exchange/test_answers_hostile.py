@@ -88,7 +88,7 @@ CUT = [
         [delta({"audio": {"data": "4111"}}), delta({"audio": {"data": " 1111 1111 1111"}})],
         id="chat: audio that stops being audio",
     ),
-    pytest.param(CHAT, [delta({"audio": {"data": "4111"}})] + [delta({"audio": {"data": "1111"}})] * 3, id="chat: fours"),
+    pytest.param(CHAT, [delta({"audio": {"data": t}}) for t in ("4111", "1111", "1111", "1111")], id="chat: fours"),
     pytest.param(CLAUDE, [{"type": "x", "y": "SECRET-"}, {"type": "x", "y": "TOKEN"}], id="claude: unknown events"),
     pytest.param(
         CLAUDE,
