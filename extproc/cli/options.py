@@ -68,6 +68,18 @@ def processor(command: _F) -> _F:
     return command
 
 
+def idle_timeout(command: _F) -> _F:
+    """The option of every command that configures Envoy."""
+    option = click.option(
+        "--idle-timeout",
+        type=Seconds(),
+        default="10m",
+        show_default=True,
+        help="Longest silence of a client or an upstream before the call is ended (504).",
+    )
+    return option(command)
+
+
 def sinks(given: tuple[str, ...], default: str) -> tuple[str, ...]:
     """The audit sinks, checked. Raises a usage error that names the wrong one."""
     for sink in given:

@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from extproc import xds
-from extproc.cli.options import Size
+from extproc.cli.options import Size, idle_timeout
 from extproc.policy.load import load
 
 
@@ -19,8 +19,9 @@ from extproc.policy.load import load
 @click.option("--port", type=click.IntRange(1, 65535), default=10000, show_default=True)
 @click.option("--max-request", type=Size(), default="16MiB", show_default=True, help="As `serve` has it.")
 @click.option("--folder", default="", help="Where Envoy will find the files, if not where they are written.")
+@idle_timeout
 def render(policy: Path, out: Path, sockets: Path, workers: int, address: str, port: int, max_request: int,
-           folder: str) -> None:  # fmt: skip
+           folder: str, idle_timeout: float) -> None:  # fmt: skip
     """Write the Envoy configuration for a policy: bootstrap.json, lds.json and cds.json.
 
     \b
@@ -35,6 +36,7 @@ def render(policy: Path, out: Path, sockets: Path, workers: int, address: str, p
         address=address,
         port=port,
         max_request_bytes=max_request,
+        stream_idle_timeout=idle_timeout,
     )
     written = xds.write(out, xds.render(load([policy]), settings))
     click.echo(f"{out}: {', '.join(written) if written else 'nothing changed'}")

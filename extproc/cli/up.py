@@ -31,11 +31,31 @@ from extproc.supervisor.gateway import Gateway, GatewaySettings
                    "[default: the port above --port]")  # fmt: skip
 @click.option("--envoy", default="", metavar="PATH", help="The Envoy binary.  [default: the envoy extra's, then PATH]")
 @click.option("--envoy-threads", type=click.IntRange(1, 64), default=2, show_default=True, help="Envoy's workers.")
+@options.idle_timeout
 @options.processor
-def up(policy: Path | None, demo: bool, provider: str | None, address: str, port: int, state: Path,
-       demo_port: int | None, envoy: str, envoy_threads: int, workers: int, admin_port: int, admin_address: str,
-       audit: tuple[str, ...], audit_max_bytes: int, audit_backups: int, drain: float, max_request: int,
-       max_answer: int, log_format: str, log_level: str) -> None:  # fmt: skip
+def up(
+    policy: Path | None,
+    demo: bool,
+    provider: str | None,
+    address: str,
+    port: int,
+    state: Path,
+    demo_port: int | None,
+    envoy: str,
+    envoy_threads: int,
+    idle_timeout: float,
+    workers: int,
+    admin_port: int,
+    admin_address: str,
+    audit: tuple[str, ...],
+    audit_max_bytes: int,
+    audit_backups: int,
+    drain: float,
+    max_request: int,
+    max_answer: int,
+    log_format: str,
+    log_level: str,
+) -> None:
     """Start a whole gateway on this machine and stay in the foreground.
 
     Envoy listens on --port; agents point their base URL at it. The policy folder is watched: what you save takes effect
@@ -56,12 +76,24 @@ def up(policy: Path | None, demo: bool, provider: str | None, address: str, port
         audit = (*audit, f"file:{state / 'audit.w{index}.jsonl'}") if audit == ("stdout:text",) else audit
     assert policy is not None
     settings = GatewaySettings(
-        policy=policy, address=address, port=port, admin_address=admin_address, admin_port=admin_port,
-        workers=workers, audit=options.sinks(audit, "stdout:json"), audit_max_bytes=audit_max_bytes,
-        audit_backups=audit_backups, drain=min(drain, 5.0) if demo else drain, max_request_bytes=max_request,
-        max_answer_bytes=max_answer, envoy=envoy, envoy_concurrency=envoy_threads, log_format=log_format,
+        policy=policy,
+        address=address,
+        port=port,
+        admin_address=admin_address,
+        admin_port=admin_port,
+        workers=workers,
+        audit=options.sinks(audit, "stdout:json"),
+        audit_max_bytes=audit_max_bytes,
+        audit_backups=audit_backups,
+        drain=min(drain, 5.0) if demo else drain,
+        max_request_bytes=max_request,
+        max_answer_bytes=max_answer,
+        envoy=envoy,
+        envoy_concurrency=envoy_threads,
+        idle_timeout=idle_timeout,
+        log_format=log_format,
         log_level="warning" if demo else log_level,
-    )  # fmt: skip
+    )
 
     def started(loaded: Policy) -> None:
         screen.show(settings, loaded, demo_process)

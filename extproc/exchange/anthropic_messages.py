@@ -14,6 +14,7 @@ _ERRORS = {
     413: "request_too_large",
     429: "rate_limit_error",
 }
+_TOP = fields.top("messages", "mcp_servers", "max_tokens")
 _EPOCH = "1970-01-01T00:00:00Z"
 
 
@@ -23,6 +24,7 @@ class AnthropicMessages:
     name = "anthropic-messages"
 
     def read(self, operation: str, doc: JsonObject, place: Place = NOWHERE) -> LlmCall:  # noqa: ARG002  (the Protocol's)
+        fields.check(doc, _TOP)
         found = ClaudeTools()
         found.document(doc)
         return LlmCall(

@@ -53,13 +53,18 @@ class Joiner:
 
 
 class TextChannel:
-    """Plain text in pieces: a `TextStream` that takes any str."""
+    """Plain text in pieces: a `TextStream` that takes any str. `before`: see `TextFilter`."""
 
-    __slots__ = ("_joiner", "_stream")
+    __slots__ = ("_joiner", "_mask", "_stream")
 
-    def __init__(self, mask: TextFilter) -> None:
-        self._stream: TextStream = mask.stream()
+    def __init__(self, mask: TextFilter, before: str = "") -> None:
+        self._mask = mask
+        self._stream: TextStream = mask.stream(before)
         self._joiner = Joiner()
+
+    def begin(self, before: str) -> None:
+        """Another text, after `flush`, behind `before`."""
+        self._stream = self._mask.stream(before)
 
     def feed(self, text: str) -> str:
         return self._stream.feed(self._joiner.feed(text))

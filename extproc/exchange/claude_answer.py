@@ -12,6 +12,7 @@ client sends it back, which the note "signed-thinking-masked" explains.
 from typing import Any
 
 from extproc.errors import Uninspectable
+from extproc.exchange import sealed
 from extproc.exchange.channel import Channel, TextChannel
 from extproc.exchange.event_answer import E, EventAnswer, count
 from extproc.exchange.json_text import JsonTextStream
@@ -72,17 +73,34 @@ _SHAPE = Shape(
             "cited_text",
             "explanation",
             "stop_sequence",
-            "index",
             "stdout",
             "stderr",
-            "return_code",
             "page_age",
             "server_name",
             "is_error",
+        }
+    ),
+    numbers=frozenset(
+        {
+            "index",
+            "return_code",
             "input_tokens",
             "output_tokens",
+            "thinking_tokens",
             "cache_creation_input_tokens",
             "cache_read_input_tokens",
+            "ephemeral_5m_input_tokens",
+            "ephemeral_1h_input_tokens",
+            "web_search_requests",
+            "web_fetch_requests",
+            "start_char_index",
+            "end_char_index",
+            "start_block_index",
+            "end_block_index",
+            "start_page_number",
+            "end_page_number",
+            "document_index",
+            "search_result_index",
         }
     ),
     opaque=frozenset(
@@ -104,6 +122,8 @@ _STARTS = {
     "thinking": ("thinking", "thinking_delta"),
     "compaction": ("content", "compaction_delta"),
 }
+# members that clients join to: a block that starts with such text in a way not listed above takes no deltas
+_JOINED = ("text", "thinking", "partial_json")
 _ENDS = frozenset({"message_start", "message_delta", "message_stop", "error"})
 
 
@@ -112,7 +132,9 @@ class ClaudeAnswer(EventAnswer[E]):
 
     def __init__(self, mask: TextFilter | None) -> None:
         super().__init__(mask, _SHAPE)
-        self._channels: dict[tuple[int, str], Channel] = {}
+        self._blocks: dict[int, dict[str, Channel]] = {}  # what is open, by block and member
+        self._ended: set[tuple[int, str]] = set()
+        self._whole: set[int] = set()  # blocks that came with text no delta may go on with; -1: a message did
 
     def observe(self, doc: JsonObject) -> None:
         kind = doc.get("type")
@@ -154,13 +176,14 @@ class ClaudeAnswer(EventAnswer[E]):
             before = self._close(_index(doc))
         elif kind in _ENDS:
             before = self.tails()
-            if kind == "message_start":
-                self._channels = {}
-        masked = leaves.known(doc, "", skip)
-        return before + self.encode(name or kind, masked)
+            message = doc.get("message")
+            if type(message) is dict and message.get("content"):
+                self._whole.add(-1)
+        masked = leaves.known(doc, "", skip, (kind, number if type(number := doc.get("index")) is int else 0))
+        return before + self.encode(name or leaves.structure(kind), masked)
 
     def tails(self) -> bytes:
-        return b"".join([self._close(index) for index in dict.fromkeys(index for index, _ in self._channels)])
+        return b"".join([self._close(index) for index in list(self._blocks)])
 
     def _delta(self, leaves: Leaves, doc: JsonObject) -> bytes:
         """Feeds every string of a delta to its channel, in place. A signature ends the text it signs: the result is
@@ -171,15 +194,26 @@ class ClaudeAnswer(EventAnswer[E]):
         index = _index(doc)
         for key, value in delta.items():
             kind = type(value)
+            here = ("content_block_delta", index, "delta", key)
             if key not in _SHAPE.known and leaves.text(key) != key:
                 raise Uninspectable("A member's name in the answer would have to be masked.")
             if kind is str:
-                if value and key not in _SHAPE.structural and not leaves.opaque(delta, "delta", key):
+                if key in _SHAPE.structural:
+                    delta[key] = leaves.structure(value)
+                elif (
+                    value and leaves.opaque(delta, "delta", key) and sealed.is_like(value) and not self._has(index, key)
+                ):
+                    delta[key] = leaves.sealed(key, value, here)
+                elif value:
+                    if leaves.seen(here):
+                        raise Uninspectable("What should be unreadable in the answer goes on with a text.")
                     delta[key] = self._channel(index, key, delta.get("type")).feed(value)
             elif kind is dict and key in _SHAPE.containers:
-                delta[key] = leaves.known(value, key)
+                delta[key] = leaves.known(value, key, "", here)
             elif kind is dict or kind is list:
-                delta[key] = leaves.free(value)
+                delta[key] = leaves.free(value, f"{key}: ", here)
+            elif kind is int or kind is float:
+                delta[key] = leaves.counted(key, value)
         return self._close(index) if delta.get("type") == "signature_delta" else b""
 
     def _start(self, leaves: Leaves, doc: JsonObject) -> JsonObject:
@@ -187,30 +221,43 @@ class ClaudeAnswer(EventAnswer[E]):
         block = doc.get("content_block")
         if type(block) is not dict:
             raise Uninspectable("A block of the answer is not an object.")
+        index = _index(doc)
+        here = ("content_block_start", index, "content_block")
         field, delta_type = _STARTS.get(str(block.get("type")), ("", ""))
+        if any(block.get(member) for member in _JOINED if member != field):
+            self._whole.add(index)
         text = block.get(field)
         if type(text) is not str or not text:
-            return leaves.known(block, "content_block")
+            return leaves.known(block, "content_block", "", here)
         block[field] = ""  # keeps its place, and is not masked twice
-        block = leaves.known(block, "content_block")
-        block[field] = self._channel(_index(doc), field, delta_type).feed(text)
+        block = leaves.known(block, "content_block", "", here)
+        block[field] = self._channel(index, field, delta_type).feed(text)
         return block
 
+    def _has(self, index: int, field: str) -> bool:
+        return field in self._blocks.get(index, ()) or (index, field) in self._ended
+
     def _channel(self, index: int, field: str, delta_type: Any) -> Channel:
-        channel = self._channels.get((index, field))
+        block = self._blocks.get(index)
+        if block is None:
+            block = self._blocks[index] = {}
+        channel = block.get(field)
         if channel is None:
+            if (index, field) in self._ended:
+                raise Uninspectable("The answer went on with a text that it had ended.")
+            if index in self._whole or -1 in self._whole:
+                raise Uninspectable("The answer goes on with a text that it began in another shape.")
             assert self._mask is not None
-            stream = JsonTextStream(self._mask) if field == "partial_json" else TextChannel(self._mask)
-            channel = Channel(stream, delta_type, watch=field == "thinking")
-            self._channels[index, field] = channel
+            before = "" if field in _SHAPE.known else f"{field}: "
+            stream = JsonTextStream(self._mask) if field == "partial_json" else TextChannel(self._mask, before)
+            channel = block[field] = Channel(stream, delta_type, watch=field == "thinking")
         return channel
 
     def _close(self, index: int) -> bytes:
         """Deltas with what a block's channels still hold. More text for them is refused from here on."""
         out = []
-        for (block, field), channel in self._channels.items():
-            if block != index or channel.closed:
-                continue
+        for field, channel in self._blocks.pop(index, {}).items():
+            self._ended.add((index, field))
             tail = channel.close()
             if channel.altered:
                 self.note(_NOTE_THINKING)

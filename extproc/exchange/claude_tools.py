@@ -8,9 +8,14 @@ client gave it.
 from typing import Any
 
 from extproc.exchange import fields
+from extproc.exchange.keys import Keys
 from extproc.exchange.model import JsonObject
 
 _CLIENT_TOOLS = frozenset({"bash", "text_editor", "memory", "computer", "computer_toolset", "browser_toolset"})
+_TOP = Keys("tools", "mcp_servers", "messages")
+_TOOL = Keys("type", "name", "mcp_server_name", "server_name", "definition", "model")
+_MESSAGE = Keys("content")
+_BLOCK = Keys("type", "tool", "tool_changes")
 
 
 class ClaudeTools:
@@ -22,6 +27,7 @@ class ClaudeTools:
 
     def document(self, doc: JsonObject, where: str = "") -> None:
         """A whole body. `where` is what to put before the names of its fields."""
+        _TOP.check(doc, where.removesuffix("."))
         for position, tool in enumerate(fields.objects(doc, "tools", f"{where}tools")):
             self.definition(tool, f"{where}tools[{position}]")
         for position, server in enumerate(fields.objects(doc, "mcp_servers", f"{where}mcp_servers")):
@@ -31,6 +37,7 @@ class ClaudeTools:
 
     def definition(self, tool: JsonObject, where: str) -> None:
         """An entry of `tools`, wherever it stands."""
+        _TOOL.check(tool, where)
         kind = tool.get("type")
         if kind is None or kind == "custom":
             self.names.append(fields.name(tool, where))
@@ -41,30 +48,37 @@ class ClaudeTools:
         elif family in _CLIENT_TOOLS:
             self.names.append(family)
         else:
-            self.served.append(family)
+            self.served.append(fields.served(tool, family, where))
 
     def server(self, entry: Any, where: str, key: str) -> None:
         """An MCP server that Anthropic calls itself."""
         served = "mcp:" + fields.name(entry, where, key)
+        _TOOL.check(entry, where)
         if served not in self.served:
             self.served.append(served)
 
     def message(self, message: JsonObject, where: str) -> None:
         """Tool changes in one message, whatever its role: the API decides which roles may carry them."""
+        _MESSAGE.check(message, where)
         content = message.get("content")
         if type(content) is not list:
             return
         for block in content:
-            kind = block.get("type") if type(block) is dict else None
+            if type(block) is not dict:
+                continue
+            _BLOCK.check(block, f"{where}.content")
+            kind = block.get("type")
             if kind == "tool_addition":
                 self.change(block.get("tool"), f"{where}.content.tool_addition")
             elif kind == "compaction":
                 for change in fields.objects(block, "tool_changes", f"{where}.content.tool_changes"):
+                    _BLOCK.check(change, f"{where}.content.tool_changes")
                     self.change(change.get("tool", change), f"{where}.content.tool_changes")
 
     def change(self, tool: Any, where: str) -> None:
         """What a tool addition adds: a reference to something declared, or a definition of its own."""
         kind = fields.name(tool, where, "type")
+        _TOOL.check(tool, where)
         if kind == "tool_definition":
             definition = tool.get("definition")
             if type(definition) is not dict:

@@ -9,6 +9,12 @@ import zlib
 from extproc.errors import BadRequest, Uninspectable
 from extproc.exchange.refusal import REASONS, Reason
 
+FREE = 1 << 20
+"""Bytes that a compressed body may unpack to however small it is."""
+
+RATIO = 100
+"""How many times its own size a larger one may unpack to. Text packs 5 to 30 times, a bomb a thousand times."""
+
 _READABLE = {"gzip": 31, "x-gzip": 31, "deflate": 47}
 _IDENTITY = ("", "identity")
 
@@ -20,7 +26,7 @@ def readable(coding: str) -> bool:
 
 
 def decode_request(body: bytes, coding: str, limit: int) -> bytes:
-    """The plain body, at most `limit` bytes. Raises `BadRequest`."""
+    """The plain body, at most `limit` bytes; of a packed one, at most `RATIO` times its size. Raises `BadRequest`."""
     coding = coding.strip().lower()
     if coding in _IDENTITY:
         if len(body) > limit:
@@ -29,6 +35,7 @@ def decode_request(body: bytes, coding: str, limit: int) -> bytes:
     if coding not in _READABLE:
         raise _refused(Reason.CONTENT_ENCODING)
     reader = zlib.decompressobj(_READABLE[coding])
+    limit = min(limit, max(FREE, RATIO * len(body)))
     try:
         plain = reader.decompress(body, limit + 1)
     except zlib.error:
@@ -45,29 +52,34 @@ def _refused(reason: Reason) -> BadRequest:
 
 
 class Decoder:
-    """An answer's coding, undone chunk by chunk. Output of one answer is bounded by `limit` bytes.
+    """An answer's coding, undone chunk by chunk. Output of one answer is bounded by `limit` bytes and by
+    `RATIO` times what has come, beyond `FREE` bytes.
 
     `feed` any number of times, then `finish` once. Both raise `Uninspectable`.
     """
 
-    __slots__ = ("_begun", "_left", "_reader")
+    __slots__ = ("_given", "_left", "_packed", "_reader")
 
     def __init__(self, coding: str, limit: int) -> None:
         self._reader = zlib.decompressobj(_READABLE[coding.strip().lower()])
         self._left = limit
-        self._begun = False
+        self._packed = 0  # bytes that came
+        self._given = 0  # bytes they unpacked to
 
     def feed(self, chunk: bytes) -> bytes:
         """What `chunk` unpacks to. Broken, over-long and continued streams raise."""
         if self._left < 0:  # for zlib a bound of nothing means no bound
             raise _too_long()
-        self._begun = self._begun or bool(chunk)
+        self._packed += len(chunk)
+        most = min(self._left, max(FREE, RATIO * self._packed) - self._given)
         try:
-            plain = self._reader.decompress(chunk, self._left + 1)
+            plain = self._reader.decompress(chunk, most + 1)
         except zlib.error:
             raise Uninspectable("It is not what its Content-Encoding says.") from None
+        self._given += len(plain)
         self._left -= len(plain)
-        if self._left < 0:
+        if len(plain) > most:
+            self._left = -1  # what follows cannot be read either
             raise _too_long()
         if self._reader.unused_data:  # a second member: some clients would read it, some would not
             raise Uninspectable("It has bytes after the end of its compressed part.")
@@ -75,7 +87,7 @@ class Decoder:
 
     def finish(self) -> None:
         """The end of the answer: a stream that is cut off there is not what its Content-Encoding says."""
-        if self._begun and not self._reader.eof:
+        if self._packed and not self._reader.eof:
             raise Uninspectable("Its compressed part is cut off.")
 
 

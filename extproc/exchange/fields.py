@@ -1,13 +1,59 @@
-"""Single fields of a request, read strictly: what cannot be judged is refused, with the field's name."""
+"""Single fields of a request, read strictly: what cannot be judged is refused, with the field's name.
+
+Two things are refused although the API itself may not know them. A key that some reader takes for a judged one (see
+`keys`). And what gateways and routers behind us obey (LiteLLM, OpenRouter): other models, another address, other keys.
+"""
 
 from typing import Any, NoReturn
 
 from extproc.errors import BadRequest
+from extproc.exchange.keys import Keys
 from extproc.exchange.model import JsonObject
 from extproc.exchange.refusal import Reason
 
 MAX_MODEL = 256
 """Characters of a model name."""
+
+_ELSEWHERE = (
+    "models",
+    "fallbacks",
+    "context_window_fallbacks",
+    "content_policy_fallbacks",
+    "model_list",
+    "route",
+    "api_base",
+    "api_key",
+    "base_url",
+    "custom_llm_provider",
+    "extra_body",
+    "extra_headers",
+    "user_config",
+)
+
+
+def top(*judged: str) -> Keys:
+    """The keys of a request that must be spelled exactly: the dialect's judged ones, and those that are refused."""
+    return Keys("model", "stream", "tools", *judged, *_ELSEWHERE)
+
+
+def check(doc: JsonObject, judged: Keys) -> None:
+    """Refuses disguised keys and those that lead elsewhere. `judged` comes from `top`."""
+    judged.check(doc)
+    for key in _ELSEWHERE:
+        if key in doc:
+            raise BadRequest(
+                Reason.BODY_SHAPE.value,
+                f"The field {key} is not accepted: it could lead the call to another model or address than the one "
+                "that was judged. Leave it out.",
+                400,
+            )
+
+
+def served(tool: JsonObject, kind: str, where: str) -> str:
+    """A server tool's name for policy: its kind, and the model it names for itself, which was not judged either."""
+    if tool.get("model") is None:
+        return kind
+    return f"{kind}:{name(tool, where, 'model')}"
 
 
 def model(doc: JsonObject) -> str:

@@ -22,6 +22,12 @@ from extproc.exchange.refusal import REASONS, Reason
 MAX_DEPTH = 200
 """Containers inside one another that are still accepted. Code that walks a decoded document may recurse this deep."""
 
+MAX_CONTAINERS = 200_000
+"""Objects and arrays of one body: each costs some hundred bytes and a visit, and `{},` is only three bytes long."""
+
+MAX_VALUES = 1_000_000
+"""Commas of one body, and so very nearly its values: each costs some fifty bytes."""
+
 _decode = msgspec.json.Decoder().decode
 _encode = msgspec.json.Encoder().encode
 _NOT_JSON = (msgspec.MsgspecError, UnicodeDecodeError)
@@ -31,6 +37,8 @@ def decode(body: bytes) -> JsonObject:
     """A request body as the object it must be. Raises `BadRequest` (400), whose reason says what is wrong."""
     if not body or body.isspace():
         _refuse(Reason.BODY_MISSING)
+    if too_many(body):
+        raise BadRequest(Reason.BODY_TOO_LARGE, "The body holds more objects, lists and values than are accepted.", 413)
     try:
         doc = _decode(body)
     except _NOT_JSON:
@@ -46,6 +54,8 @@ def decode(body: bytes) -> JsonObject:
 
 def decode_any(body: bytes) -> Any:
     """Any JSON value from an upstream. Strings may hold lone surrogates. Raises `Uninspectable`."""
+    if too_many(body):
+        raise Uninspectable("The answer holds more objects, lists and values than are read.", Reason.ANSWER_TOO_LARGE)
     try:
         doc = _decode(body)
     except _NOT_JSON:
@@ -66,13 +76,41 @@ def encode(doc: Any) -> bytes:
         return json.dumps(doc, ensure_ascii=True, allow_nan=False, separators=(",", ":")).encode("ascii")
 
 
+def too_many(body: bytes) -> bool:
+    """Whether `body` has more than MAX_CONTAINERS containers or MAX_VALUES commas outside its strings.
+
+    Asked before decoding, because decoded JSON takes many times its size. Counting all of these bytes, also those in
+    strings, settles nearly every body at memory speed.
+    """
+    if len(body) <= MAX_CONTAINERS:
+        return False
+    if body.count(b"{") + body.count(b"[") <= MAX_CONTAINERS and body.count(b",") <= MAX_VALUES:
+        return False
+    containers = commas = strings = at = 0
+    bare = body.replace(b"\\\\", b"").replace(b'\\"', b"")  # now every quote begins or ends a string
+    while True:
+        quote = bare.find(b'"', at)
+        between = bare[at:quote] if quote >= 0 else bare[at:]
+        if between == b",":
+            commas += 1
+        elif between != b":":
+            commas += between.count(b",")
+            containers += between.count(b"{") + between.count(b"[")
+        if containers > MAX_CONTAINERS or commas > MAX_VALUES or strings > 2 * MAX_VALUES:
+            return True
+        at = bare.find(b'"', quote + 1) + 1
+        if quote < 0 or not at:
+            return False
+        strings += 1
+
+
 def too_deep(body: bytes, doc: Any) -> bool:
     """Whether `doc`, decoded from `body`, nests deeper than MAX_DEPTH.
 
     Counting brackets, also those in strings, bounds the depth from above and settles most bodies at memory speed;
     the others are walked without recursion.
     """
-    if body.count(b"[") + body.count(b"{") <= MAX_DEPTH:
+    if len(body) <= 2 * MAX_DEPTH or body.count(b"[") + body.count(b"{") <= MAX_DEPTH:  # each is two bytes at least
         return False
     level = [doc]
     for _ in range(MAX_DEPTH):

@@ -2,7 +2,8 @@
 
 Each string, key or value, is unescaped, masked as a text of its own and written back escaped, so a secret is found
 however its characters are escaped and wherever the text is cut. A number is held until it is complete; one that the
-filter changes is written as a string, since its mask is no number.
+filter changes is written as a string, since its mask is no number. What stands
+before a value, its key above all, is seen by rules that need a word nearby.
 
 Models also produce text that is not JSON. It is never passed unmasked:
 
@@ -24,6 +25,11 @@ from extproc.exchange.text import TextFilter
 MAX_ATOM = 512
 """Characters of a number (with blanks after it) that are held back."""
 
+_NEAR = 64
+"""Characters before a value that say what it is."""
+
+_KEPT = _NEAR + MAX_ATOM
+
 _PUNCTUATION = frozenset("{}[]:,")
 _BLANK = frozenset(" \t\r\n")
 _NUMBER = frozenset("0123456789+-.eE")
@@ -38,12 +44,13 @@ _OUTSIDE, _STRING, _LOOSE = range(3)
 class JsonTextStream:
     """A `TextStream` for a JSON text. After `flush` it is new again."""
 
-    __slots__ = ("_atom", "_escape", "_input", "_mask", "_state", "_strict", "_text")
+    __slots__ = ("_atom", "_before", "_escape", "_input", "_mask", "_state", "_strict", "_text")
 
     def __init__(self, mask: TextFilter) -> None:
         self._mask = mask
         self._input = Joiner()
         self._text = TextChannel(mask)  # of the string, or of the loose text, that is being read: never both
+        self._before = ""  # the end of all that was read, unescaped: enough for what is near, and an atom
         self._state = _OUTSIDE
         self._strict = True
         self._atom = ""  # what may be a number or a literal
@@ -65,6 +72,7 @@ class JsonTextStream:
             out.append(self._text.flush())
         elif self._atom:
             out.append(self._finish_atom())
+        self._before = ""
         self._state = _OUTSIDE
         self._strict = True
         self._atom = ""
@@ -85,14 +93,19 @@ class JsonTextStream:
 
     def _read_outside(self, text: str, position: int, out: list[str]) -> int:
         """Punctuation, blanks, numbers and literals, up to the next quote or the first thing that is none of them."""
+        start = position
         while position < len(text):
             char = text[position]
             if char == '"' or char in _PUNCTUATION:
                 if self._atom:
+                    self._before += text[start:position]
+                    start = position
                     out.append(self._finish_atom())
                 out.append(char)
                 position += 1
                 if char == '"':
+                    self._before += text[start:position]
+                    self._begin()
                     self._state = _STRING
                     return position
                 continue
@@ -101,24 +114,39 @@ class JsonTextStream:
             elif _may_go_on(self._atom, char) and len(self._atom) < MAX_ATOM:
                 self._atom += char
             else:  # not JSON: from the beginning of this atom on
+                self._before += text[start:position]
+                self._begin()
                 out.append(self._text.feed(self._atom))
                 self._atom = ""
                 self._strict = False
                 self._state = _LOOSE
                 return position
             position += 1
+        self._before = (self._before + text[start:])[-_KEPT:]
         return position
 
     def _read_loose(self, text: str, position: int, out: list[str]) -> int:
         quote = text.find('"', position)
         if quote < 0:
             out.append(self._text.feed(text[position:]))
+            self._before = (self._before + text[position:])[-_NEAR:]
             return len(text)
         out.append(self._text.feed(text[position:quote]))
         out.append(self._text.flush())
         out.append('"')
+        self._before = (self._before + text[position : quote + 1])[-_NEAR:]
+        self._begin()
         self._state = _STRING
         return quote + 1
+
+    def _begin(self) -> None:
+        """A new text begins here, or where the atom does."""
+        self._text.begin(self._near())
+
+    def _near(self) -> str:
+        """What stands before the text or the atom that is read."""
+        atom = len(self._atom)
+        return self._before[-_NEAR - atom : -atom] if atom else self._before[-_NEAR:]
 
     def _read_string(self, text: str, position: int, out: list[str]) -> int:
         """The inside of a string, up to its closing quote or the end of what is there."""
@@ -143,14 +171,19 @@ class JsonTextStream:
                 closed = True
                 position += 1
                 break
-        released = self._text.feed("".join(pieces))
+        inside = "".join(pieces)
+        self._before = (self._before + inside)[-_NEAR:]
+        released = self._text.feed(inside)
         if closed:
             released += self._text.flush()
         if released:
             out.append(_escaped(released))
         if closed:
             out.append('"')
+            self._before += '"'
             self._state = _OUTSIDE if self._strict else _LOOSE
+            if not self._strict:
+                self._begin()
         return position
 
     def _read_escape(self, text: str, position: int, pieces: list[str]) -> int:
@@ -175,12 +208,12 @@ class JsonTextStream:
 
     def _finish_atom(self) -> str:
         """A complete number or literal with the blanks after it."""
-        atom = self._atom
+        atom, near = self._atom, self._near()
         self._atom = ""
         value = atom.rstrip(" \t\r\n")
         if value in _LITERALS:
             return atom
-        masked = self._mask.text(value)
+        masked = self._mask.text(value, near)
         return atom if masked == value else _quoted(masked) + atom[len(value) :]
 
 

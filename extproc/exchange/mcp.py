@@ -10,6 +10,7 @@ from typing import Any
 
 from extproc.errors import BadRequest
 from extproc.exchange import json_body, mcp_headers
+from extproc.exchange.keys import Keys, sentence
 from extproc.exchange.mcp_answer import answer
 from extproc.exchange.mcp_error import INVALID_PARAMS, INVALID_REQUEST, BadMessage
 from extproc.exchange.mcp_refusal import error_event, refusal
@@ -37,6 +38,13 @@ _NAMED = {
 _MIRRORED = frozenset({"tools/call", "prompts/get", "resources/read", "tasks/get", "tasks/update", "tasks/cancel"})
 _WITH_ARGUMENTS = frozenset({"tools/call", "prompts/get"})
 
+# What is judged at each level. A key that some reader takes for one of these is refused (see `keys`).
+_TOP = Keys("jsonrpc", "id", "method", "params", "result", "error")
+_PARAMS = Keys("name", "uri", "taskId", "ref", "arguments", "notifications", "_meta")
+_META = Keys(VERSION_KEY)
+_REF = Keys("type", "name", "uri")
+_FILTER = Keys("resourceSubscriptions", "taskIds")
+
 
 def read(server: str, body: bytes, headers: Mapping[str, str]) -> McpCall:
     """The call in a POST. `headers` have lower-case names; a name that came twice has its values joined by ", ".
@@ -45,12 +53,16 @@ def read(server: str, body: bytes, headers: Mapping[str, str]) -> McpCall:
     """
     doc = _document(body)
     request_id = _id(doc)
+    _exact(doc, _TOP, "", request_id, INVALID_REQUEST)
     kind, method = _kind(doc, request_id)
     params = doc.get("params", _NOTHING)
     if type(params) is not dict:
         if type(params) is not list:
             raise _wrong("params is neither an object nor an array.", request_id)
         params = _NOTHING
+    _exact(params, _PARAMS, "params", request_id)
+    for key, where, keys in _INSIDE:
+        _exact(params.get(key), keys, where, request_id)
     name = _name(method, params, request_id)
     meta = params.get("_meta")
     version = meta.get(VERSION_KEY) if type(meta) is dict else None
@@ -95,6 +107,18 @@ def session_id(headers: Mapping[str, str]) -> str:
 
 
 _NOTHING: JsonObject = {}
+_INSIDE = (
+    ("_meta", "params._meta", _META),
+    ("ref", "params.ref", _REF),
+    ("notifications", "params.notifications", _FILTER),
+)
+
+
+def _exact(holder: Any, keys: Keys, where: str, id: Any, code: int = INVALID_PARAMS) -> None:
+    """What is no object has no keys; whether it may stand there is asked elsewhere."""
+    found = keys.disguised(holder) if type(holder) is dict else ""
+    if found:
+        raise _wrong(sentence(found, where), id, code)
 
 
 def _document(body: bytes) -> JsonObject:

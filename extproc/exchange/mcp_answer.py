@@ -7,7 +7,8 @@ Content blocks, too, are texts of their own; what a client makes by joining them
 Every message is treated by what it looks like, not by what was asked: a stream may carry answers to other requests of
 the session, and nobody promises that a server answers only what it was asked. A list is filtered wherever a result
 has one. With neither a mask nor a filter, bytes pass unchanged; otherwise what passes is always the re-encoded
-message, so that duplicate keys cannot show the client another message than the one that was inspected.
+message, so that duplicate keys cannot show the client another message than the one that was inspected; and every block
+of a stream is made anew from the fields that clients know, so that no line can become another field or event.
 """
 
 from collections.abc import Callable
@@ -23,7 +24,7 @@ from extproc.exchange.text import TextFilter
 Visible = Callable[[str, str], bool]
 
 BINARY_NOTE = "binary-not-inspected"
-ENDPOINT_NOTE = "endpoint-not-inspected"
+STATE_NOTE = "state-not-inspected"
 CUT_NOTE = "cut-off-event-dropped"
 
 _LISTS = (
@@ -32,11 +33,11 @@ _LISTS = (
     ("resources", "resource", "uri"),
     ("resourceTemplates", "resource_template", "uriTemplate"),
 )
-_BOM = b"\xef\xbb\xbf"  # means nothing, so it is not passed on
-_JSON_STARTS = (b"{", b"[", b'"')
-_PLAIN_HEADS = frozenset({b"data: ", b"event: message\ndata: ", b"event: message\r\ndata: "})
-_PLAIN_LINES = frozenset({b"event: message", b"event:message", b"event: endpoint", b"event: ping", b": ping"})
-_PLAIN_TAILS = frozenset({b"\n\n", b"\r\n\r\n"})
+_BOM = b"\xef\xbb\xbf"  # some readers drop it and then see JSON
+_HEADS = {name: b"event: " + name.encode() + b"\n" for name in ("message", "endpoint", "ping")} | {"": b""}
+_RETRY_DIGITS = 9  # milliseconds: eleven days
+_MAX_ADDRESS = 4096
+_PATH = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~!$&'()*+,;=:@%/?#[]")  # RFC 3986
 
 
 def answer(call: McpCall, mask: TextFilter | None, visible: Visible | None) -> Answer:
@@ -87,7 +88,7 @@ class McpAnswer:
         self.model = ""
         self.finish_reasons: tuple[str, ...] = ()
         self.notes: tuple[str, ...] = ()
-        self._mask = None if mask is None else MessageMask(mask)
+        self._mask = None if mask is None else MessageMask(mask, call.id if call.kind == "request" else None)
         self._visible = visible
         self._modern = call.era == "modern"
         self._endpoint = call.kind == "stream"
@@ -123,54 +124,62 @@ class McpAnswer:
         return b"".join(out)
 
     def _event(self, event: sse.Event) -> bytes:
-        data, raw = event.data, event.raw.removeprefix(_BOM)
-        if len(raw) > self._max_event:  # the reader measures only what waits; an event may also come at once
+        """The block made anew from the fields that clients know, so that nothing but these can reach any client."""
+        if len(event.raw) > self._max_event:  # the reader measures only what waits; an event may also come at once
             raise Uninspectable("An event of the answer is larger than this gateway inspects.")
-        if not data or data.isspace():  # a comment, a priming event with an id and empty data, a bare retry
-            return self._lines(raw, None)
-        name = event.event
-        if name == "endpoint" and self._endpoint and data[:1] not in _JSON_STARTS and len(data.split()) == 1:
-            # The first event of the HTTP+SSE transport of 2024-11-05: the address that the client posts to.
-            self._note(ENDPOINT_NOTE)
-            return self._lines(raw, data)
-        try:
-            new = json_body.encode(self._inspect(json_body.decode_any(data)))
-        except Uninspectable:
-            if name in ("", "message"):
-                raise
-            # Clients read only `message` events as JSON-RPC, so this can be any text; and text can be masked.
-            new = data if self._mask is None else self._masked(data)
-        at = raw.find(data)
-        if raw[:at] in _PLAIN_HEADS and raw[at + len(data) :] in _PLAIN_TAILS:
-            return raw[:at] + new + raw[at + len(data) :]
-        return self._lines(raw, new)
+        if event.comment:
+            return b":" + self._line(event.raw.rstrip(b"\r\n")[1:]) + b"\n"
+        data, name = event.data, event.event
+        if data is None or data.isspace() or not data:  # a priming event with an id and empty data, a bare retry
+            new = None if data is None else b""
+        elif name == "endpoint" and self._endpoint:
+            new = self._address(data)
+        else:
+            try:
+                new = json_body.encode(self._inspect(json_body.decode_any(data)))
+            except Uninspectable:
+                if name in ("", "message") or data.startswith(_BOM):
+                    raise
+                # Clients read only `message` events as JSON-RPC, so this can be any text; and text can be masked.
+                new = self._text(data)
+        head = _HEADS.get(name) if event.id is None and event.retry is None else None
+        if head is None:
+            head = self._head(event)
+        if new is None:
+            # Bytes that keep the connection alive pass; a block that was cut off before its first field says nothing.
+            return head + b"\n" if head or event.complete else b""
+        return b"%bdata: %b\n\n" % (head, sse.lines(new))
 
-    def _lines(self, raw: bytes, data: bytes | None) -> bytes:
-        """A block with `data` in place of its data lines. Ids, names, retry and comments stay, but for their text."""
-        out: list[bytes] = []
-        placed = data is None
-        for line in raw.splitlines(keepends=True):
-            bare = line.rstrip(b"\r\n")
-            end = line[len(bare) :]
-            field, _, value = bare.partition(b":")
-            if field == b"data":
-                if placed and data is not None:
-                    continue
-                if data is not None:
-                    placed = True
-                    bare = b"data: " + data
-            elif self._mask is not None and value and bare not in _PLAIN_LINES and field not in (b"id", b"retry"):
-                masked = self._masked(bare)
-                bare = bare if masked == bare else masked.replace(b"\r", b" ").replace(b"\n", b" ")
-            out.append(bare + end)
-        return b"".join(out)
+    def _head(self, event: sse.Event) -> bytes:
+        """The lines before the data. An id or a retry that clients would pass over is left out."""
+        head = b""
+        if event.event:
+            head = _HEADS.get(event.event) or b"event: " + self._line(event.event.encode("utf-8")) + b"\n"
+        if event.id is not None and b"\0" not in event.id:
+            head += b"id: " + self._line(event.id) + b"\n"
+        retry = event.retry
+        if retry is not None and retry.isdigit() and len(retry) <= _RETRY_DIGITS:
+            head += b"retry: " + retry + b"\n"
+        return head
 
-    def _masked(self, text: bytes) -> bytes:
+    def _address(self, data: bytes) -> bytes:
+        """The first event of the HTTP+SSE transport of 2024-11-05: where the client is to post, its token in hand."""
+        path = self._text(data)
+        if not _is_path(path):
+            raise Uninspectable("The answer sends the client to an address that is no path of this origin.")
+        return path
+
+    def _line(self, text: bytes) -> bytes:
+        """One line of text, masked, and still one line."""
+        return self._text(text).replace(b"\r", b" ").replace(b"\n", b" ")
+
+    def _text(self, text: bytes) -> bytes:
+        if self._mask is None:
+            return text
         try:
             plain = text.decode("utf-8")
         except UnicodeDecodeError:
             raise Uninspectable("An event of the answer is not UTF-8.") from None
-        assert self._mask is not None
         return self._mask.text(plain).encode("utf-8")
 
     def _inspect(self, message: Any) -> Any:
@@ -183,6 +192,8 @@ class McpAnswer:
             message = self._mask.message(message)
             if self._mask.binary:
                 self._note(BINARY_NOTE)
+            if self._mask.state:
+                self._note(STATE_NOTE)
         return message
 
     def _note(self, note: str) -> None:
@@ -209,3 +220,9 @@ class McpAnswer:
                     ]
         if "cacheScope" in result or (listed and self._modern):
             result["cacheScope"] = "private"
+
+
+def _is_path(address: bytes) -> bool:
+    """Whether it is a path of the origin that the client already talks to, for every reader of addresses: browsers
+    take a backslash for a slash and drop tabs and line ends, and two slashes begin a host."""
+    return address[:1] == b"/" and address[1:2] != b"/" and len(address) <= _MAX_ADDRESS and _PATH.issuperset(address)

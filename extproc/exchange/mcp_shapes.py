@@ -13,15 +13,17 @@ class Part(IntEnum):
     """How one member's value is treated. The member's own name is kept in every case."""
 
     TEXT = 0  # everything inside is masked, keys and numbers too
-    KEEP = 1  # an opaque token that its owner gets back: id, cursor, task id, state; anything but a scalar is text
+    TOKEN = 1  # an opaque token that its owner gets back: id, cursor, task id; a secret in it is no less a secret
     NUMBER = 2  # a number of the protocol's own: a limit, a size, a progress; if implausibly large it is text
     WORD = 3  # one of the protocol's own words; anything else is text
-    NAME = 4  # an identifier (tool, prompt, method) or a time stamp; anything that does not look like one is text
+    NAME = 4  # an identifier (tool, prompt, argument); anything that does not look like one is text
     BINARY = 5  # base64: masked if it holds text, passed and noted if not; what is no base64 is text
     MAP = 6  # identifiers to text
     SCHEMAS = 7  # property names to JSON Schemas
     REQUESTS = 8  # identifiers to requests (inputRequests)
     BLOCKS = 9  # content blocks, whose `type` says what their data is
+    TIME = 10  # an ISO 8601 time stamp; anything else is text
+    STATE = 11  # a token too; but a signed one (JWT, JWE) passes and is noted, because a masked one is refused later
 
 
 Shape = Mapping[str, Any]  # member name to Part or to the Shape of an object, or of each object in an array
@@ -39,11 +41,16 @@ WORDS: Final = frozenset((
     "text/plain", "text/html", "text/markdown", "text/csv", "application/json", "application/pdf",
     "application/octet-stream",
     "image/png", "image/jpeg", "image/gif", "image/webp", "image/svg+xml", "audio/wav", "audio/mpeg",
+    "ping", "sampling/createMessage", "elicitation/create", "roots/list",
+    "notifications/message", "notifications/progress", "notifications/cancelled", "notifications/tasks",
+    "notifications/tasks/status", "notifications/tools/list_changed", "notifications/prompts/list_changed",
+    "notifications/resources/list_changed", "notifications/resources/updated", "notifications/elicitation/complete",
+    "notifications/subscriptions/acknowledged",
     "2024-11-05", "2025-03-26", "2025-06-18", "2025-11-25", "2026-07-28",
 ))
 # fmt: on
 
-_T, _K, _N = Part.TEXT, Part.KEEP, Part.NUMBER
+_T, _K, _N = Part.TEXT, Part.TOKEN, Part.NUMBER
 
 META: Final[Shape] = {
     "io.modelcontextprotocol/protocolVersion": Part.WORD,
@@ -54,15 +61,15 @@ META: Final[Shape] = {
     "io.modelcontextprotocol/serverInfo": Part.MAP,
     "io.modelcontextprotocol/related-task": {"taskId": _K},
     "progressToken": _K,
-    "traceparent": Part.NAME,
-    "tracestate": _K,
+    "traceparent": _T,
+    "tracestate": _T,
     "baggage": _T,
 }
 _ICONS: Final[Shape] = {"src": _T, "mimeType": Part.WORD, "sizes": _T, "theme": Part.WORD}
 _ANNOTATIONS: Final[Shape] = {
     "audience": Part.WORD,
     "priority": _N,
-    "lastModified": Part.NAME,
+    "lastModified": Part.TIME,
     "title": _T,
     "readOnlyHint": _T,
     "destructiveHint": _T,
@@ -151,8 +158,8 @@ _TASK: Final[dict[str, Any]] = {
     "taskId": _K,
     "status": Part.WORD,
     "statusMessage": _T,
-    "createdAt": Part.NAME,
-    "lastUpdatedAt": Part.NAME,
+    "createdAt": Part.TIME,
+    "lastUpdatedAt": Part.TIME,
     "ttl": _N,
     "ttlMs": _N,
     "pollInterval": _N,
@@ -166,7 +173,7 @@ RESULT: Final[dict[str, Any]] = {
     "resultType": Part.WORD,
     "nextCursor": _K,
     "cacheScope": Part.WORD,
-    "requestState": _K,
+    "requestState": Part.STATE,
     "inputRequests": Part.REQUESTS,
     "content": Part.BLOCKS,
     "structuredContent": _T,
@@ -224,12 +231,12 @@ PARAMS: Final[Shape] = {
     "inputRequests": Part.REQUESTS,
 }
 
-REQUEST: Final[Shape] = {"method": Part.NAME, "params": PARAMS}
+REQUEST: Final[Shape] = {"method": Part.WORD, "params": PARAMS}
 
 RPC: Final[Shape] = {
     "jsonrpc": Part.WORD,
     "id": _K,
-    "method": Part.NAME,
+    "method": Part.WORD,
     "params": PARAMS,
     "result": RESULT,
     "error": _ERROR,

@@ -1,10 +1,16 @@
 """OpenAI Chat Completions, and the many upstreams that speak it. See `openai_chat_answer` for what comes back."""
 
+from typing import Any
+
 from extproc.exchange import fields, json_body, openai_error, sse
+from extproc.exchange.keys import Keys
 from extproc.exchange.model import NOWHERE, Answer, JsonObject, LlmCall, Place
 from extproc.exchange.openai_chat_answer import OpenAiChatAnswer
 from extproc.exchange.refusal import Refusal, Rendered
 from extproc.exchange.text import TextFilter
+
+_TOP = fields.top("functions", "web_search_options", "max_tokens", "max_completion_tokens")
+_TOOL = Keys("type", "function", "custom", "name", "model")
 
 
 class OpenAiChat:
@@ -13,6 +19,7 @@ class OpenAiChat:
     name = "openai-chat"
 
     def read(self, operation: str, doc: JsonObject, place: Place = NOWHERE) -> LlmCall:
+        fields.check(doc, _TOP)
         tools, server_tools = _tools(doc)
         return LlmCall(
             dialect=self.name,
@@ -55,11 +62,15 @@ def _tools(doc: JsonObject) -> tuple[tuple[str, ...], tuple[str, ...]]:
     for position, tool in enumerate(fields.objects(doc, "tools")):
         kind = tool.get("type", "function")
         where = f"tools[{position}]"
+        _TOOL.check(tool, where)
         if kind in ("function", "custom"):
-            names.append(fields.name(tool.get(kind), f"{where}.{kind}"))
+            inner: Any = tool.get(kind)
+            names.append(fields.name(inner, f"{where}.{kind}"))
+            _TOOL.check(inner, f"{where}.{kind}")
         else:
-            served.append(fields.name(tool, where, "type"))
+            served.append(fields.served(tool, fields.name(tool, where, "type"), where))
     for position, function in enumerate(fields.objects(doc, "functions")):
+        _TOOL.check(function, f"functions[{position}]")
         names.append(fields.name(function, f"functions[{position}]"))
     if doc.get("web_search_options") is not None:
         served.append("web_search")

@@ -15,11 +15,12 @@ from itertools import pairwise
 from typing import Any
 
 from extproc.errors import Uninspectable
-from extproc.exchange import json_body, sse
+from extproc.exchange import json_body, sealed, sse
 from extproc.exchange.channel import Channel, TextChannel, clean
 from extproc.exchange.json_text import JsonTextStream
 from extproc.exchange.leaves import Leaves, Shape
 from extproc.exchange.model import JsonObject
+from extproc.exchange.seams import Place
 from extproc.exchange.sse_answer import SseAnswer, count
 from extproc.exchange.text import TextFilter
 
@@ -69,8 +70,6 @@ _SHAPE = Shape(
     ),
     texts=frozenset(
         {
-            "created",
-            "index",
             "content",
             "refusal",
             "reasoning_content",
@@ -84,12 +83,24 @@ _SHAPE = Shape(
             "title",
             "url",
             "tool_call_id",
+        }
+    ),
+    numbers=frozenset(
+        {
+            "created",
+            "index",
             "expires_at",
             "start_index",
             "end_index",
             "prompt_tokens",
             "completion_tokens",
             "total_tokens",
+            "cached_tokens",
+            "cache_write_tokens",
+            "reasoning_tokens",
+            "audio_tokens",
+            "accepted_prediction_tokens",
+            "rejected_prediction_tokens",
         }
     ),
     opaque=frozenset(
@@ -104,6 +115,10 @@ _SHAPE = Shape(
 _WHOLE = frozenset({"annotations", "citations", "content_filter_results", "moderation"})
 _SKELETON = ("id", "object", "created", "model", "system_fingerprint", "service_tier")
 _TOOL_PARENTS = frozenset({"function", "custom", "function_call"})
+_MOST_CHOICES = 1024
+_MOST_PLACES = 1024
+"""Texts of one choice. APIs allow 128 choices, and no model calls a thousand tools at once."""
+_IN_A_CHUNK = 64  # tails: placing one costs a look at all others
 
 # A path into a choice: keys, and for list items (index, type or None).
 _Item = tuple[int, str | None]
@@ -112,10 +127,31 @@ _Path = tuple[str | _Item, ...]
 
 @dataclass(slots=True)
 class _Choice:
-    """What is open in one choice. `names`: tool names as they came so far, and as they left."""
+    """What a choice has. `channels`: those that are open. `names`: tool names as they came so far, and as they left.
+    `places` and `inside`: where texts are or were, without the types of list items, and the paths that lead there."""
 
+    index: int
     channels: dict[_Path, Channel] = field(default_factory=dict)
     names: dict[_Path, tuple[str, str]] = field(default_factory=dict)
+    places: set[tuple[str | int, ...]] = field(default_factory=set)
+    inside: set[tuple[str | int, ...]] = field(default_factory=set)
+
+    def at(self, path: _Path) -> Place:
+        """A path of this choice, as a place of the stream."""
+        return ("choice", self.index, *path)
+
+    def claim(self, place: _Path) -> None:
+        """A new place for text. Raises `Uninspectable` for one that is not new: a text that was ended, one that goes
+        on in an item of another type, a text where an object was, or an object where a text was. Clients differ in
+        what they make of those, and a secret could be cut between them."""
+        bare = tuple([step if isinstance(step, str) else step[0] for step in place])
+        paths = [bare[:size] for size in range(1, len(bare))]
+        if bare in self.places or bare in self.inside or any(path in self.places for path in paths):
+            raise Uninspectable("The answer went on with a text that it had ended, or in another shape.")
+        if len(self.places) >= _MOST_PLACES:
+            raise Uninspectable("The answer has texts in more places than are inspected.")
+        self.places.add(bare)
+        self.inside.update(paths)
 
 
 class OpenAiChatAnswer(SseAnswer):
@@ -126,6 +162,7 @@ class OpenAiChatAnswer(SseAnswer):
     def __init__(self, mask: TextFilter | None) -> None:
         super().__init__(mask, _SHAPE)
         self._choices: dict[int, _Choice] = {}
+        self._open: dict[int, None] = {}  # choices with open channels
         self._reasons: dict[int, str] = {}
         self._last: JsonObject = {}
 
@@ -159,21 +196,26 @@ class OpenAiChatAnswer(SseAnswer):
             for choice in choices:
                 if type(choice) is not dict:
                     raise Uninspectable("A choice of the answer is not an object.")
-                state = self._choices.get(_index(choice))
-                if state is None:
-                    state = self._choices[_index(choice)] = _Choice()
-                self._tree(leaves, choice, (), state, known=True)
+                self._tree(leaves, choice, (), self._choice(_index(choice)), known=True)
             self._last = doc
             before += [self._end(_index(choice), choice) for choice in choices if choice.get("finish_reason")]
         if doc.get("error"):
             before.append(self.tails())
-        data = json_body.encode(leaves.known(doc, "", "choices" if type(choices) is list else ""))
+        data = json_body.encode(leaves.known(doc, "", "choices" if type(choices) is list else "", ("",)))
         if before:
             return b"".join(before) + sse.encode(name, data)
         return sse.encode(name, data)
 
     def tails(self) -> bytes:
-        return b"".join([self._end(index, None) for index in self._choices])
+        return b"".join([self._end(index, None) for index in list(self._open)])
+
+    def _choice(self, index: int) -> _Choice:
+        state = self._choices.get(index)
+        if state is None:
+            if len(self._choices) >= _MOST_CHOICES:
+                raise Uninspectable("The answer has more choices than are inspected.")
+            state = self._choices[index] = _Choice(index)
+        return state
 
     def _tree(self, leaves: Leaves, node: JsonObject, path: _Path, state: _Choice, *, known: bool) -> None:
         """Feeds every string under `node` to its channel, in place. `known`: the API shaped this object."""
@@ -183,43 +225,77 @@ class OpenAiChatAnswer(SseAnswer):
             if key not in _SHAPE.known and leaves.text(key) != key:
                 raise Uninspectable("A member's name in the answer would have to be masked.")
             if kind is str:
-                if not value or (known and (key in _SHAPE.structural or leaves.opaque(node, parent, key))):
+                if not value:
                     continue
-                place = (*path, key)
-                if key == "name" and parent in _TOOL_PARENTS:
-                    node[key] = self._name(leaves, place, state, value)
+                if known and key in _SHAPE.structural:
+                    node[key] = leaves.structure(value)
                     continue
-                channel = state.channels.get(place)
-                if channel is None:
-                    channel = state.channels[place] = self._open(place)
-                node[key] = channel.feed(value)
+                channel = state.channels.get((*path, key))
+                if channel is not None:
+                    node[key] = channel.feed(value)
+                else:
+                    node[key] = self._begin(leaves, node, parent, (*path, key), state, known=known)
             elif kind is dict or kind is list:
                 if key in _SHAPE.dropped:
                     node[key] = leaves.dropped(key, value)
                 elif key in _WHOLE:
-                    node[key] = leaves.known({key: value})[key]
+                    node[key] = leaves.known({key: value}, "", "", state.at(path))[key]
                 elif kind is dict:
                     self._tree(leaves, value, (*path, key), state, known=known and key in _SHAPE.containers)
                 else:
                     self._items(leaves, value, (*path, key), state, known=known and key in _SHAPE.containers)
+            elif kind is int or kind is float:
+                node[key] = leaves.counted(key, value) if known else leaves.number(value, _before((*path, key)))
+
+    def _begin(
+        self, leaves: Leaves, node: JsonObject, parent: str, place: _Path, state: _Choice, *, known: bool
+    ) -> str:
+        """A string that has no open channel: what may go on of it."""
+        key = str(place[-1])
+        value: str = node[key]
+        if key == "name" and parent in _TOOL_PARENTS:
+            return self._name(leaves, place, state, value)
+        here = state.at(place)
+        seen = leaves.seen(here)
+        if not seen:
+            state.claim(place)
+        if known and leaves.opaque(node, parent, key) and sealed.is_like(value):
+            return leaves.sealed(key, value, here)
+        if seen:
+            raise Uninspectable("What should be unreadable in the answer goes on with a text.")
+        self._open[state.index] = None
+        channel = state.channels[place] = self._channel(place)
+        return channel.feed(value)
 
     def _items(self, leaves: Leaves, items: list[Any], path: _Path, state: _Choice, *, known: bool) -> None:
         for position, item in enumerate(items):
             if type(item) is not dict:
-                items[position] = leaves.free(item)
+                if type(item) is str and item:
+                    claimed: _Path = (*path, (position, None))
+                    if not leaves.seen(state.at(claimed)):
+                        state.claim(claimed)
+                    items[position] = leaves.text(item, _before(path), state.at(claimed))
+                else:
+                    items[position] = leaves.free(item, _before(path), (*state.at(path), position))
                 continue
             index, kind = item.get("index"), item.get("type")
-            step = (index, None) if type(index) is int else (position, kind if type(kind) is str else None)
+            if type(index) is int:
+                step: _Item = (index, None)
+            else:  # clients that know no index count
+                step = (position, kind if type(kind) is str and path[-1] != "tool_calls" else None)
             self._tree(leaves, item, (*path, step), state, known=known)
 
-    def _open(self, place: _Path) -> Channel:
+    def _channel(self, place: _Path) -> Channel:
         assert self._mask is not None
-        stream = JsonTextStream(self._mask) if place[-1] == "arguments" else TextChannel(self._mask)
+        json_text = place[-1] == "arguments"
+        stream = JsonTextStream(self._mask) if json_text else TextChannel(self._mask, _before(place))
         return Channel(stream, place)
 
     def _name(self, leaves: Leaves, place: _Path, state: _Choice, value: str) -> str:
         """A tool's name: whole in its first piece at every known upstream. Further pieces are joined and masked
         again; if that changes what has left already, the answer cannot go on."""
+        if place not in state.names:
+            state.claim(place)
         raw, masked = state.names.get(place, ("", ""))
         raw += clean(value)
         whole = leaves.text(raw)
@@ -229,15 +305,21 @@ class OpenAiChatAnswer(SseAnswer):
         return whole[len(masked) :]
 
     def _end(self, index: int, choice: JsonObject | None) -> bytes:
-        """Closes a choice's channels: a chunk with their tails, or nothing. `choice` is the one that ends it."""
+        """Closes a choice's channels: chunks with their tails, or nothing. `choice` is the one that ends it."""
+        self._open.pop(index, None)
+        state = self._choices[index]
+        channels, state.channels = state.channels, {}
         ended: list[JsonObject] = []
-        for place, channel in self._choices[index].channels.items():
+        full = _IN_A_CHUNK
+        for place, channel in channels.items():
             tail = channel.close()
             if not tail or (choice is not None and _put(choice, place, tail, only_after_text=True)):
                 continue
-            if not any(_put(other, place, tail) for other in ended):
+            if full >= _IN_A_CHUNK or not _put(ended[-1], place, tail):
+                full = 0
                 ended.append({})
                 _put(ended[-1], place, tail)
+            full += 1
         chunk = {key: self._last[key] for key in _SKELETON if key in self._last}
         out = []
         for other in ended:
@@ -252,6 +334,11 @@ class OpenAiChatAnswer(SseAnswer):
         own.cached_tokens = count(usage, "prompt_tokens_details", "cached_tokens")
         own.cache_write_tokens = count(usage, "prompt_tokens_details", "cache_write_tokens")
         own.reasoning_tokens = count(usage, "completion_tokens_details", "reasoning_tokens")
+
+
+def _before(place: _Path) -> str:
+    """What stands before a text: the keys on the way to it that the API does not know."""
+    return "".join([f"{step}: " for step in place if isinstance(step, str) and step not in _SHAPE.known])
 
 
 def _index(choice: JsonObject) -> int:

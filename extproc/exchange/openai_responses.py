@@ -8,10 +8,15 @@ prompt as `prompt`, because it may bring tools this gateway never sees.
 from typing import Any
 
 from extproc.exchange import fields, json_body, openai_error, sse
+from extproc.exchange.keys import Keys
 from extproc.exchange.model import NOWHERE, Answer, JsonObject, LlmCall, Place
 from extproc.exchange.openai_responses_answer import OpenAiResponsesAnswer
 from extproc.exchange.refusal import Refusal, Rendered
 from extproc.exchange.text import TextFilter
+
+_TOP = fields.top("input", "prompt", "max_output_tokens")
+_ITEM = Keys("type", "tools")
+_TOOL = Keys("type", "name", "server_label", "tools", "model")
 
 
 class OpenAiResponses:
@@ -20,14 +25,18 @@ class OpenAiResponses:
     name = "openai-responses"
 
     def read(self, operation: str, doc: JsonObject, place: Place = NOWHERE) -> LlmCall:  # noqa: ARG002  (the Protocol's)
+        fields.check(doc, _TOP)
         names: list[str] = []
         served: list[str] = []
         _tools(doc, "tools", names, served)
         items = doc.get("input")
         if type(items) is list:
             for position, item in enumerate(items):
+                if type(item) is not dict:
+                    continue
+                _ITEM.check(item, f"input[{position}]")
                 # the tools listed by an MCP server are history, not an offer
-                if type(item) is dict and "tools" in item and item.get("type") != "mcp_list_tools":
+                if "tools" in item and item.get("type") != "mcp_list_tools":
                     _tools(item, f"input[{position}].tools", names, served)
         if doc.get("prompt") is not None:
             served.append("prompt")
@@ -90,6 +99,7 @@ def _tools(holder: JsonObject, where: str, names: list[str], served: list[str]) 
     """The entries of `holder["tools"]`, namespaces included. Recursion is bounded by the depth of a body."""
     for position, tool in enumerate(fields.objects(holder, "tools", where)):
         here = f"{where}[{position}]"
+        _TOOL.check(tool, here)
         kind: Any = fields.name(tool, here, "type")
         if kind in ("function", "custom"):
             names.append(fields.name(tool, here))
@@ -98,7 +108,7 @@ def _tools(holder: JsonObject, where: str, names: list[str], served: list[str]) 
         elif kind == "mcp":
             served.append("mcp:" + fields.name(tool, here, "server_label"))
         else:
-            served.append(kind)
+            served.append(fields.served(tool, kind, here))
 
 
 DIALECT = OpenAiResponses()

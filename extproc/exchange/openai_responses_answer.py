@@ -10,7 +10,7 @@ sequence numbers are shifted. A `*.delta` type that nobody has heard of yet is a
 from typing import Any
 
 from extproc.errors import Uninspectable
-from extproc.exchange import json_body, sse
+from extproc.exchange import json_body, sealed, sse
 from extproc.exchange.channel import Channel, TextChannel
 from extproc.exchange.json_text import JsonTextStream
 from extproc.exchange.leaves import Leaves, Shape
@@ -92,12 +92,6 @@ _SHAPE = Shape(
     ),
     texts=frozenset(
         {
-            "sequence_number",
-            "output_index",
-            "content_index",
-            "summary_index",
-            "command_index",
-            "annotation_index",
             "text",
             "refusal",
             "input",
@@ -124,18 +118,23 @@ _SHAPE = Shape(
             "parameters",
             "metadata",
             "user",
-            "created_at",
-            "completed_at",
             "output",
             "parallel_tool_calls",
             "store",
             "strict",
-            "temperature",
-            "top_p",
-            "top_logprobs",
-            "max_output_tokens",
-            "max_tool_calls",
             "prompt",
+        }
+    ),
+    numbers=frozenset(
+        {
+            "sequence_number",
+            "output_index",
+            "content_index",
+            "summary_index",
+            "command_index",
+            "annotation_index",
+            "created_at",
+            "completed_at",
             "start_index",
             "end_index",
             "index",
@@ -146,6 +145,11 @@ _SHAPE = Shape(
             "reasoning_tokens",
             "cache_write_tokens",
             "partial_image_index",
+            "temperature",
+            "top_p",
+            "top_logprobs",
+            "max_output_tokens",
+            "max_tool_calls",
         }
     ),
     opaque=frozenset(
@@ -176,8 +180,14 @@ _STARTS = {
     "code_interpreter_call": ("code", "response.code_interpreter_call_code"),
 }
 
-# (channel's name, output index or item id, content index, summary index, command index, member of a delta object)
-_Key = tuple[str, Any, Any, Any, Any, str]
+# members that clients join to: an item that comes with such text in a way not listed above takes no deltas
+_JOINED = ("content", "summary", "output", "text", "refusal", "arguments", "input", "code")
+_MOST_ITEMS = 4096
+
+# Where an event belongs: output (index or item id), content index, summary index, command index.
+_Where = tuple[Any, Any, Any, Any]
+# (channel's name, member of a delta object, where)
+_Key = tuple[str, str, _Where]
 
 
 class OpenAiResponsesAnswer(SseAnswer):
@@ -185,7 +195,13 @@ class OpenAiResponsesAnswer(SseAnswer):
 
     def __init__(self, mask: TextFilter | None) -> None:
         super().__init__(mask, _SHAPE)
-        self._channels: dict[_Key, Channel] = {}
+        self._outputs: dict[Any, dict[_Key, Channel]] = {}  # open channels by output
+        self._items: dict[str, Any] = {}  # item id -> output
+        self._forms: dict[str, tuple[Any, ...]] = {}  # how a channel's deltas say where they belong
+        self._ended: set[_Key] = set()
+        self._at: tuple[Any, ...] = ()  # what said where the last event belongs, and where that is
+        self._there: _Where = (None, None, None, None)
+        self._whole: set[Any] = set()  # outputs that came with text no delta may go on with
         self._next = 0  # the number the upstream's next event should have
         self._inserted = 0  # events that we put before it
 
@@ -224,30 +240,34 @@ class OpenAiResponsesAnswer(SseAnswer):
             if kind.endswith(".added"):
                 text = self._added(kind, doc)
             elif kind.endswith(".done"):
-                before = self._end(self._ended_by(kind, doc))
+                before = self._done(kind, doc)
             elif kind in _TERMINAL:
                 before = self.tails()
-            masked = leaves.known(doc)
+            masked = leaves.known(doc, "", "", (kind, *self._where(doc)))
             if text is not None:
                 holder, member, released = text
                 holder[member] = released
         if type(number) is int:
             masked["sequence_number"] = number + self._inserted
             self._next = number + 1
-        return before + sse.encode(name or kind, json_body.encode(masked))
+        return before + sse.encode(name or leaves.structure(kind), json_body.encode(masked))
 
     def tails(self) -> bytes:
-        return self._end(list(self._channels))
+        return b"".join([self._end(self._outputs.pop(output)) for output in list(self._outputs)])
 
     def _delta(self, leaves: Leaves, channel: str, doc: JsonObject) -> JsonObject:
         """An event whose `delta` is a text, or an object of texts (stdout, stderr)."""
         delta = doc.get("delta")
+        here = (channel, *self._where(doc))
         if type(delta) is str:
-            if leaves.opaque(doc, "", "delta"):
-                return leaves.known(doc)
             doc["delta"] = ""
-            masked = leaves.known(doc)
-            masked["delta"] = self._channel(channel, doc, "").feed(delta)
+            masked = leaves.known(doc, "", "", here)
+            if delta and leaves.opaque(doc, "", "delta") and sealed.is_like(delta):
+                masked["delta"] = leaves.sealed("delta", delta, (*here, "delta"))
+            elif leaves.seen((*here, "delta")):
+                raise Uninspectable("What should be unreadable in the answer goes on with a text.")
+            else:
+                masked["delta"] = self._channel(channel, doc, "").feed(delta)
             return masked
         if type(delta) is not dict:
             raise Uninspectable("A delta of the answer is neither text nor object.")
@@ -257,8 +277,8 @@ class OpenAiResponsesAnswer(SseAnswer):
             if type(value) is str:
                 delta[member] = self._channel(channel, doc, member).feed(value)
             else:
-                delta[member] = leaves.free(value)
-        return leaves.known(doc, "", "delta")
+                delta[member] = leaves.free(value, f"{member}: ", (*here, "delta", member))
+        return leaves.known(doc, "", "delta", here)
 
     def _added(self, kind: str, doc: JsonObject) -> tuple[JsonObject, str, str] | None:
         """Text that a part, an item or a command starts with goes through the channel that its deltas will use: where
@@ -271,6 +291,8 @@ class OpenAiResponsesAnswer(SseAnswer):
                 return None
             holder = started
             member, channel = _STARTS.get(str(holder.get("type")), ("", ""))
+            if any(holder.get(joined) for joined in _JOINED if joined != member):
+                self._whole.add(self._where(doc)[0])
         text = holder.get(member)
         if type(text) is not str or not text:
             return None
@@ -278,56 +300,99 @@ class OpenAiResponsesAnswer(SseAnswer):
         return holder, member, self._channel(channel, doc, "").feed(text)
 
     def _channel(self, name: str, doc: JsonObject, member: str) -> Channel:
-        key = (name, *_indexes(doc), member)
-        channel = self._channels.get(key)
+        """The channel of a delta. Raises `Uninspectable` when it may be another one for some client."""
+        where = self._where(doc)
+        output = where[0]
+        key = (name, member, where)
+        channels = self._outputs.get(output)
+        if channels is None:
+            channels = self._outputs[output] = {}
+        channel = channels.get(key)
         if channel is None:
+            form = (type(output), *[index is None for index in where[1:]], member == "")
+            if self._forms.setdefault(name, form) != form:
+                raise Uninspectable("The answer went on with a text in another shape.")
+            if key in self._ended:
+                raise Uninspectable("The answer went on with a text that it had ended.")
+            if output in self._whole:
+                raise Uninspectable("The answer goes on with a text that it began in another shape.")
+            if len(channels) >= _MOST_ITEMS:
+                raise Uninspectable("The answer has texts in more places than are inspected.")
             assert self._mask is not None
-            stream = JsonTextStream(self._mask) if name.endswith("_arguments") else TextChannel(self._mask)
+            before = "" if not member or member in _SHAPE.known else f"{member}: "
+            json_text = name.endswith("_arguments")
+            stream = JsonTextStream(self._mask) if json_text else TextChannel(self._mask, before)
             place = {step: doc[step] for step in _PLACE if step in doc}
             item = doc.get("item")
             if "item_id" not in place and type(item) is dict and "id" in item:
                 place["item_id"] = item["id"]
-            channel = self._channels[key] = Channel(stream, place)
+            channel = channels[key] = Channel(stream, place)
         return channel
 
-    def _ended_by(self, kind: str, doc: JsonObject) -> list[_Key]:
-        """The channels that a `*.done` event ends: its own, or all of its part or item."""
-        where = _indexes(doc)
-        if kind not in _WHOLE_DONE:
-            return [key for key in self._channels if key[0] == kind[:-5] and key[1:5] == where]
-        return [
-            key
-            for key in self._channels
-            if key[1] == where[0] and all(index in (None, own) for index, own in zip(where[1:], key[2:5], strict=True))
-        ]
+    def _done(self, kind: str, doc: JsonObject) -> bytes:
+        """Ends the channels that a `*.done` event ends: its own, or all of its part or item."""
+        where = self._where(doc)
+        channels = self._outputs.get(where[0])
+        if not channels:
+            return b""
+        if kind == "response.output_item.done":
+            return self._end(self._outputs.pop(where[0]))
+        if kind in _WHOLE_DONE:
+            ended = [
+                key
+                for key in channels
+                if all(index in (None, own) for index, own in zip(where[1:], key[2][1:], strict=True))
+            ]
+        else:
+            name = kind[:-5]
+            ended = [key for key in channels if key[0] == name and key[2] == where]
+        return self._end({key: channels.pop(key) for key in ended})
 
-    def _end(self, keys: list[_Key]) -> bytes:
+    def _end(self, channels: dict[_Key, Channel]) -> bytes:
         """Delta events with what the channels still hold. More text for them is refused from here on."""
         out = []
-        for key in keys:
-            channel = self._channels[key]
+        for key, channel in channels.items():
+            name, member, _ = key
+            self._ended.add(key)
             tail = channel.close()
             if not tail:
                 continue
             place = channel.place
             assert isinstance(place, dict)
-            kind = key[0] + ".delta"
-            doc: JsonObject = {"type": kind, **place, "delta": {key[5]: tail} if key[5] else tail}
-            if key[0] == "response.output_text":
+            kind = name + ".delta"
+            doc: JsonObject = {"type": kind, **place, "delta": {member: tail} if member else tail}
+            if name == "response.output_text":
                 doc["logprobs"] = []
             doc["sequence_number"] = self._next + self._inserted
             self._inserted += 1
             out.append(sse.encode(kind, json_body.encode(doc)))
         return b"".join(out)
 
-
-def _indexes(doc: JsonObject) -> tuple[Any, Any, Any, Any]:
-    """Where an event belongs. The item's id counts only without an index: some gateways give it anew each time."""
-    output = doc.get("output_index")
-    if output is None:
-        output = doc.get("item_id")
-    where = (output, doc.get("content_index"), doc.get("summary_index"), doc.get("command_index"))
-    for index in where:
-        if index is not None and type(index) is not int and type(index) is not str:
-            raise Uninspectable("An index of the answer is no number.")
-    return where
+    def _where(self, doc: JsonObject) -> _Where:
+        """Where an event belongs. The item's id counts only where there is no index, because some gateways give it
+        anew each time; then it means the index that it came with."""
+        get = doc.get
+        output, item = get("output_index"), get("item_id")
+        said = (output, item, get("content_index"), get("summary_index"), get("command_index"))
+        if "item" not in doc and said == self._at:
+            return self._there
+        if item is None and type(doc.get("item")) is dict:
+            item = doc["item"].get("id")
+        for index in (item, *said):
+            if index is not None and type(index) is not int and type(index) is not str:
+                raise Uninspectable("An index of the answer is no number.")
+        if type(item) is str:
+            known = self._items.get(item)
+            if output is None:
+                output = item if known is None else known
+            elif known is not None and known != output:
+                raise Uninspectable("The answer went on with a text in another shape.")
+            if known is None:
+                if len(self._items) < _MOST_ITEMS:
+                    self._items[item] = output
+                elif output is item:
+                    raise Uninspectable("The answer has more items than are inspected.")
+        where = (output, *said[2:])
+        if "item" not in doc:
+            self._at, self._there = said, where
+        return where

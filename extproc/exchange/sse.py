@@ -1,7 +1,8 @@
 """Server-sent events: bytes to events and back (WHATWG HTML 9.2.5 and 9.2.6), for any way of cutting the bytes.
 
-It never decodes what an event says. Every byte that goes in comes out in exactly one event's `raw`, so a reader that
-changes nothing can pass `raw` on and be byte-exact.
+It never decodes what an event says. Every byte that goes in comes out in exactly one event's `raw`, but for a byte
+order mark that begins the stream: passed on in front of anything else it would spoil the line it stands in. A mark
+anywhere else is part of a field's name, which then is none that clients know.
 
 Three decisions where clients differ:
 
@@ -24,13 +25,16 @@ _BOM = b"\xef\xbb\xbf"
 
 @dataclass(slots=True)
 class Event:
-    """One dispatched block. `data` is the data lines joined by LF, None if there were none."""
+    """One dispatched block. `data` is the data lines joined by LF; `id` and `retry` are the last of their lines. None
+    if there was no such line."""
 
     event: str
     data: bytes | None
     raw: bytes
     comment: bool = False
     complete: bool = True
+    id: bytes | None = None
+    retry: bytes | None = None
 
 
 class SseReader:
@@ -43,6 +47,8 @@ class SseReader:
         self._size = 0  # bytes in `_parts` and `_raw`
         self._data: list[bytes] = []
         self._event = b""
+        self._id: bytes | None = None
+        self._retry: bytes | None = None
         self._first = True
         self._skip_lf = False  # the last line ended in CR at the end of a chunk: an LF now belongs to it
 
@@ -60,7 +66,7 @@ class SseReader:
                 return events
             self._first = False
             if chunk.startswith(_BOM):
-                self._raw.append(_BOM)
+                self._size -= len(_BOM)
                 chunk = chunk[len(_BOM) :]
         if self._skip_lf:
             self._skip_lf = False
@@ -139,6 +145,10 @@ class SseReader:
             self._data.append(value)
         elif name == b"event":
             self._event = value
+        elif name == b"id":
+            self._id = value
+        elif name == b"retry":
+            self._retry = value
 
     def _dispatch(self, blank: bytes, events: list[Event]) -> None:
         data = self._data
@@ -146,7 +156,11 @@ class SseReader:
         raw = b"".join(self._raw)
         self._size -= len(raw)
         name = self._event.decode("utf-8", "replace") if self._event else ""
-        events.append(Event(name, b"\n".join(data) if data else None, raw))
+        event = Event(name, b"\n".join(data) if data else None, raw)
+        if self._id is not None or self._retry is not None:
+            event.id, event.retry = self._id, self._retry
+            self._id = self._retry = None
+        events.append(event)
         self._raw = []
         self._data = []
         self._event = b""
@@ -155,6 +169,11 @@ class SseReader:
 def encode(event: str, data: bytes) -> bytes:
     """One event. `event` "" leaves the event line out; `data` is cut at line ends into data lines."""
     head = b"event: " + event.encode("utf-8").replace(b"\r", b" ").replace(b"\n", b" ") + b"\n" if event else b""
+    return b"%bdata: %b\n\n" % (head, lines(data))
+
+
+def lines(data: bytes) -> bytes:
+    """What stands after the first `data: ` so that every line of `data` stands in a data line of its own."""
     if b"\n" in data or b"\r" in data:
-        data = data.replace(b"\r\n", b"\n").replace(b"\r", b"\n").replace(b"\n", b"\ndata: ")
-    return b"%bdata: %b\n\n" % (head, data)
+        return data.replace(b"\r\n", b"\n").replace(b"\r", b"\n").replace(b"\n", b"\ndata: ")
+    return data

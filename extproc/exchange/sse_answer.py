@@ -38,10 +38,7 @@ class SseAnswer(EventAnswer[sse.Event]):
                 return self.tails() + sse.encode("", _DONE)
         doc = as_object(data)
         self.observe(doc)
-        name = event.event
-        if name and name != doc.get("type"):
-            name = leaves.text(name)
-        return self.mask_event(leaves, name, doc)
+        return self.mask_event(leaves, event.event and leaves.structure(event.event), doc)
 
     def encode(self, name: str, doc: JsonObject) -> bytes:
         return sse.encode(name, json_body.encode(doc))

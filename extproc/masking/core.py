@@ -7,32 +7,26 @@ Works on UTF-8 bytes, because RE2 does; offsets are bytes and always fall betwee
 from collections.abc import Callable
 from dataclasses import dataclass
 
-import re2
-
 from extproc.errors import RuleError
+from extproc.masking.automaton import Automaton, Refused
 from extproc.masking.checks import CHECKS, WITHIN, Check
 from extproc.masking.prefix import beginnings, bounded, check_bounds, first_bytes, render, split_tail
 from extproc.masking.sieve import digit_counts
 from extproc.masking.syntax import Alt, Chars, Concat, Node, literals, parse
+from extproc.masking.work import FAILED, Work
 
 NEAR = 64  # bytes before a match in which a keyword must stand
-_MEMORY = 64 << 20  # RE2's budget for one automaton: a cap on growth, not a reservation
 
 
-def compile_re2(pattern: str, *, longest: bool = True) -> "re2._Regexp":
-    """A bytes pattern. Raises `RuleError` when RE2 cannot hold it; never quotes it."""
-    options = re2.Options()
-    options.log_errors = False
-    options.never_capture = True
-    options.longest_match = longest
-    options.max_mem = _MEMORY
+def compile_re2(pattern: str, *, longest: bool = True) -> Automaton:
+    """A pattern, compiled. Raises `RuleError` when RE2 cannot hold it; never quotes it."""
     try:
-        return re2.compile(pattern.encode(), options)
-    except re2.error:
+        return Automaton(pattern, longest=longest)
+    except Refused:
         raise RuleError("RE2 cannot compile it: too large; shorten repetitions or split the rule") from None
 
 
-def compile_hold(node: Node) -> "re2._Regexp":
+def compile_hold(node: Node) -> Automaton:
     """Finds the longest suffix with which a match of `node` can begin (the empty one always is)."""
     return compile_re2(f"(?:{render(beginnings(node))})\\z")
 
@@ -41,8 +35,8 @@ def compile_hold(node: Node) -> "re2._Regexp":
 class Block:
     """What ends a block: the first match of `end`, or `most` bytes."""
 
-    end: "re2._Regexp"
-    hold: "re2._Regexp"
+    end: Automaton
+    hold: Automaton
     most: int
     longest: int  # characters of a match of `end`
 
@@ -54,11 +48,12 @@ class Core:
     node: Node
     longest: int
     first: frozenset[int]
-    pattern: "re2._Regexp"
+    pattern: Automaton
     check: Check | None
     near: Node | None
-    keywords: "re2._Regexp | None"
-    tail: "re2._Regexp | None"
+    keywords: Automaton | None
+    tail: Automaton | None
+    swallowed: frozenset[int]  # the bytes a character of the tail can begin with
     block: Block | None
     within: Callable[[str], str] | None  # see `checks.WITHIN`
     digits: tuple[frozenset[int], frozenset[int]] | None  # of Luhn-checked rules: see `sieve.digit_counts`
@@ -73,34 +68,34 @@ class Core:
         """The most characters that ever wait because of this rule."""
         return self.longest if self.block is None else max(self.longest, self.block.longest)
 
-    def end(self, text: bytes, start: int) -> int:
+    def end(self, text: bytes, start: int, work: Work) -> int:
         """The end of the longest valid match that starts at `start`; -1 when there is none.
 
         A candidate that fails its check is tried shorter, end by end, each where it stands (`\b` at its end looks at
         what follows in the text): a card number is not lost because digits follow.
         """
-        match = self.pattern.match(text, start)
-        if match is None:
+        end = self.pattern.reach(text, start, len(text))
+        if end < 0:
             return -1
-        if self.keywords is not None and self.keywords.search(text, max(0, start - NEAR), start) is None:
+        if self.keywords is not None and self.keywords.find(text, max(0, start - NEAR), start) is None:
             return -1
-        end: int = match.end()
-        if self.check is not None:
-            while not self.check(candidate := text[start:end].decode()):
-                most = end - 1 if self.within is None else start + len(self.within(candidate).encode())
-                match = self.pattern.match(text, start, most)
-                if match is None:
+        if (check := self.check) is not None:
+            reach, within = self.pattern.reach, self.within
+            while not check(candidate := text[start:end].decode()):
+                work.spend(FAILED)
+                most = end - 1 if within is None else start + len(within(candidate).encode())
+                end = reach(text, start, most)
+                if end < 0:
                     return -1
-                end = match.end()
         return end
 
     def occurs(self, text: bytes) -> bool:
         """Whether a valid match stands anywhere in the text."""
         at = 0
-        while (match := self.pattern.search(text, at)) is not None:
-            if self.end(text, match.start()) >= 0:
+        while (match := self.pattern.find(text, at, len(text))) is not None:
+            if self.end(text, match[0], Work()) >= 0:
                 return True
-            at = match.start() + 1
+            at = match[0] + 1
         return False
 
 
@@ -132,6 +127,7 @@ def compile_node(
     near = literals(keywords, fold=True) if keywords else None
     if near is not None and not all(0 < len(word.encode()) <= NEAR for word in keywords):
         raise RuleError(f"a keyword needs 1 to {NEAR} bytes")
+    tails = _tail(tail, swallowed)
     return Core(
         node=node,
         longest=longest,
@@ -140,21 +136,22 @@ def compile_node(
         check=CHECKS[check] if check is not None else None,
         near=near,
         keywords=compile_re2(render(near), longest=False) if near is not None else None,
-        tail=_tail(tail, swallowed),
+        tail=compile_re2(f"(?:{render(tails)})*") if tails is not None else None,
+        swallowed=first_bytes(tails)[0] if tails is not None else frozenset(),
         block=_block(until, until_max) if until else None,
         within=WITHIN.get(check) if check is not None else None,
         digits=digit_counts(node) if check == "luhn" else None,
     )
 
 
-def _tail(declared: str, swallowed: Chars | None) -> "re2._Regexp | None":
+def _tail(declared: str, swallowed: Chars | None) -> Node | None:
     classes: list[Node] = [swallowed] if swallowed is not None else []
     if declared:
         node = parse(declared)
         if not isinstance(node, Chars):
             raise RuleError("`tail` is one character class, such as [A-Za-z0-9_-]")
         classes.append(node)
-    return compile_re2(f"(?:{render(Alt(tuple(classes)))})*") if classes else None
+    return Alt(tuple(classes)) if classes else None
 
 
 def _block(until: str, most: int) -> Block:

@@ -20,8 +20,7 @@ thing that must wait is a `partial` label, until every start inside its match is
 
 from dataclasses import dataclass
 
-import re2
-
+from extproc.masking.automaton import Automaton
 from extproc.masking.core import Block
 from extproc.masking.entry import Entry
 
@@ -39,7 +38,7 @@ class Open:
 class Swallowed:
     """The last run of a rule's tail: every character from `begin` to `end` is of its class."""
 
-    tail: "re2._Regexp"
+    tail: Automaton
     begin: int
     end: int
 
@@ -100,20 +99,21 @@ class Cover:
         self._endings = {}  # of the buffer as it was
         for run in self._tails.values():
             if run.end == size:
-                run.end = run.tail.match(buffer, size).end()
+                run.end = run.tail.reach(buffer, size, len(buffer))
                 self.reach = max(self.reach, run.end)
         blocks, self._open = self._open, []
         for block in blocks:
             self._follow(block.block, block.at, block.limit, buffer, final=final)
 
-    @property
-    def stop(self) -> int:
-        """Where an open block may have ended: what starts from here on cannot be judged yet. -1 when nowhere."""
-        return min((block.at for block in self._open), default=-1)
+    def stops(self, hold: int) -> int:
+        """`hold`, or before it the place where an open block may have ended: what starts there cannot be judged yet."""
+        return min(hold, *(block.at for block in self._open)) if self._open else hold
 
-    def indifferent(self, start: int, end: int) -> bool:
-        """Whether no match from `start` to `end` at most, of a rule without tail or block, changes anything."""
-        return start < self.reach and self._partial is None and end <= (self.own if start < self.own else self.reach)
+    def inside(self, start: int) -> int:
+        """Up to where a match from `start`, of a rule without tail or block, may end and change nothing; -1 nowhere."""
+        if start >= self.reach or self._partial is not None:
+            return -1
+        return self.own if start < self.own else self.reach
 
     def swallowed(self, entry: Entry, start: int) -> int:
         """Up to where a match of `entry` that starts at `start` or later may end and change nothing; -1 if nowhere."""
@@ -167,20 +167,24 @@ class Cover:
             return False
         return entry is shown or (entry.partial and entry.shown(buffer[start:end]) != entry.label)
 
-    def _swallow(self, entry: Entry, tail: "re2._Regexp", buffer: bytes, end: int) -> None:
+    def _swallow(self, entry: Entry, tail: Automaton, buffer: bytes, end: int) -> None:
         """The run behind a match. Where a run is known already it is not read again: a run may be long."""
         known = self._tails.get(entry.name)
         if known is None or known.end < end:
-            stop = tail.match(buffer, end).end()
+            follows = end < len(buffer) and buffer[end] in entry.core.swallowed
+            stop = tail.reach(buffer, end, len(buffer)) if follows else end
         elif end >= known.begin:
             return
         else:
-            stop = tail.match(buffer, end, known.begin).end()
+            stop = tail.reach(buffer, end, known.begin)
             if stop < known.begin:
                 self.reach = max(self.reach, stop)
                 return
             stop = known.end
-        self._tails[entry.name] = Swallowed(tail, end, stop)
+        if known is None:
+            self._tails[entry.name] = Swallowed(tail, end, stop)
+        else:
+            known.begin, known.end = end, stop
         self.reach = max(self.reach, stop)
 
     def _follow(self, block: Block, at: int, limit: int, buffer: bytes, *, final: bool) -> None:
@@ -205,11 +209,9 @@ class Cover:
         """The first `until` from `at` on. Remembered: blocks in blocks must not read the same text again and again."""
         known = self._endings.get(id(block))
         if known is None or not known.since <= at <= known.start:
-            match = block.end.search(buffer, at)
-            hold = len(buffer) if final else int(block.hold.search(buffer, at).start())
-            if match is not None and match.start() < hold:
-                known = Ending(at, int(match.start()), int(match.end()))
-            else:
-                known = Ending(at, hold, -1)
+            match = block.end.find(buffer, at, len(buffer))
+            hold = len(buffer) if final else block.hold.start(buffer, at, len(buffer))
+            start, end = match if match is not None and match[0] < hold else (hold, -1)
+            known = Ending(at, start, end)
             self._endings[id(block)] = known
         return known

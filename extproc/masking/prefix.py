@@ -16,6 +16,8 @@ from extproc.masking.syntax import EMPTY, Alt, Assertion, Chars, Concat, Node, R
 
 MIDDLE = 256  # what an unbounded repetition inside a pattern is bounded to
 LONGEST = 4096  # characters a match may have: more must use `tail` or `until`
+HEAD = 5  # bytes of a match that tell, before RE2 is asked, which rules it can belong to
+ASCII = frozenset(range(128))
 _COUNTED = 24  # repetitions up to this stay counted in `loosened`
 _RE2_REPEAT = 1000  # RE2's cap on a repetition and on the product of nested ones
 
@@ -101,6 +103,41 @@ def first_bytes(node: Node) -> tuple[frozenset[int], bool]:
             return (frozenset() if most == 0 else first), empty or least == 0
         case _:
             return frozenset(), True
+
+
+def heads(node: Node) -> tuple[frozenset[int], ...]:
+    """For each of the first `HEAD` bytes of a match, if they are all ASCII, a superset of what it can be. The tree must
+    be bounded."""
+    found: list[frozenset[int]] = [frozenset()] * HEAD
+    for at in _walk(node, frozenset({0}), found):
+        found[at:] = [ASCII] * (HEAD - at)  # a match may be this short: anything may follow it
+    return tuple(found)
+
+
+def _walk(node: Node, begins: frozenset[int], found: list[frozenset[int]]) -> frozenset[int]:
+    """Adds the bytes of `node` to `found` for each offset it may begin at; returns the offsets it may end at."""
+    match node:
+        case Chars(_, first):
+            for at in begins:
+                found[at] |= first & ASCII
+            return frozenset(at + 1 for at in begins if at + 1 < HEAD)
+        case Concat(parts):
+            for part in parts:
+                begins = _walk(part, begins, found)
+            return begins
+        case Alt(options):
+            return frozenset().union(*(_walk(option, begins, found) for option in options))
+        case Repeat(inner, least, most):
+            ends = begins if least == 0 else frozenset[int]()
+            for count in range(1, min(most or 0, least + HEAD) + 1):
+                begins = _walk(inner, begins, found)
+                if count >= least:
+                    ends |= begins
+                if not begins:
+                    break
+            return ends
+        case _:
+            return begins
 
 
 def render(node: Node) -> str:

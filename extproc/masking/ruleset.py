@@ -20,8 +20,9 @@ class RuleSet:
     Raises `RuleError` for a name that occurs twice, an action for a rule that is not there, or too much together.
     """
 
-    __slots__ = ("_full", "_keywords", "_plain", "longest", "names", "near", "trigger")
+    __slots__ = ("_full", "_keywords", "longest", "names", "near", "plain", "trigger")
 
+    plain: Engine  # the rules that need no keyword: enough where `trigger` finds nothing
     longest: int  # the most characters that can ever be held back
     names: tuple[str, ...]
 
@@ -38,28 +39,35 @@ class RuleSet:
         near = [entry.core.near for entry in entries if entry.core.near is not None]
         plain = tuple(entry for entry in entries if entry.core.near is None)
         self.near = NEAR if near else 1
-        self._plain = Engine(plain)
-        self._full = Engine(entries) if near else self._plain
+        self.plain = Engine(plain)
+        self._full = Engine(entries) if near else self.plain
         self._keywords = compile_re2(render(union(near)), longest=False) if near else None
         # One search tells prose from everything else: a loosened match of any rule, or a keyword.
         hints = [loosened(entry.core.node) for entry in plain] + near
         self.trigger = compile_re2(render(union(hints)) if hints else NEVER, longest=False)
         self.longest = max((entry.core.waits for entry in entries), default=0)
 
+    def suspect(self, text: bytes, begin: int) -> int:
+        """The first place in the undecided part of a text, which begins at `begin`, where a match may start; -1 when
+        there surely is none."""
+        hint = self.trigger.start(text, 0, len(text))
+        if 0 <= hint < begin:  # a keyword, which may reach this far, or something that was decided before
+            return begin if self.engine(text, begin) is not self.plain else self.trigger.start(text, begin, len(text))
+        return hint
+
     def engine(self, text: bytes, begin: int) -> Engine:
-        """The engine for a text whose undecided part begins at `begin`.
+        """The engine for a text in which matches that start at `begin` or later are asked for.
 
         Without a keyword in reach, the rules that need one cannot match, and nothing waits for them.
         """
         keywords = self._keywords
-        if keywords is None or keywords.search(text, max(0, begin - NEAR)) is None:
-            return self._plain
+        if keywords is None or keywords.find(text, max(0, begin - NEAR), len(text)) is None:
+            return self.plain
         return self._full
 
-    @property
-    def plain(self) -> Engine:
-        """The rules that need no keyword: enough where `trigger` finds nothing."""
-        return self._plain
+    def context(self, before: str) -> bytes:
+        """As much of the end of `before` as a match looks back at."""
+        return before[-self.near :].encode("utf-8", "replace")[-self.near :]
 
 
 def _entry(rule: Rule, action: str) -> Entry:

@@ -12,6 +12,7 @@ from extproc.masking.cover import Cover
 from extproc.masking.rule import Rule
 from extproc.masking.ruleset import RuleSet
 from extproc.masking.search import Search
+from extproc.masking.work import LIMIT, Work
 
 
 class StreamMasker:
@@ -20,13 +21,23 @@ class StreamMasker:
     Not for two threads at once. Making one costs nothing when given a `RuleSet`; rules are compiled first.
     """
 
-    __slots__ = ("_at", "_buffer", "_cover", "_high", "_live", "_rules", "counts")
+    __slots__ = ("_at", "_buffer", "_cover", "_high", "_live", "_rules", "_work", "counts")
 
-    def __init__(self, rules: RuleSet | Iterable[Rule], counts: dict[str, int] | None = None) -> None:
+    def __init__(
+        self,
+        rules: RuleSet | Iterable[Rule],
+        counts: dict[str, int] | None = None,
+        before: str = "",
+        work: Work | None = None,
+    ) -> None:
+        self._work = Work() if work is None else work
         self._rules = rules if isinstance(rules, RuleSet) else RuleSet(rules)
         self.counts: dict[str, int] = {} if counts is None else counts
         self._cover = Cover(self.counts)
         self._reset()
+        if before:  # context as if it had been let go already
+            self._buffer = self._rules.context(before)
+            self._at = len(self._buffer)
 
     def _reset(self) -> None:
         self._buffer = b""  # context, then what waits
@@ -53,12 +64,16 @@ class StreamMasker:
                 text = text[:-1]
             new = mended(text).encode()
         buffer = self._buffer + new
-        rules = self._rules
-        if self._live or rules.trigger.search(buffer) is not None:
-            return self._scan(buffer, len(self._buffer), final=False)
-        at = self._at
-        hold: int = rules.plain.hold.search(buffer, at).start()
-        self._keep(buffer, hold)
+        at, size, rules = self._at, len(buffer), self._rules
+        if self._live:
+            return self._scan(buffer, len(self._buffer), at, final=False)
+        hold = rules.plain.hold.start(buffer, at, size)  # rules that need a keyword can only make more wait
+        suspect = rules.suspect(buffer, at) if hold > at else -1
+        if 0 <= suspect < hold:
+            return self._scan(buffer, len(self._buffer), suspect, final=False)
+        begin = max(hold - rules.near, 0)  # nothing that is decided now can match
+        self._buffer = buffer[begin:]
+        self._at = hold - begin
         return buffer[at:hold].decode()
 
     def flush(self) -> str:
@@ -68,7 +83,8 @@ class StreamMasker:
             buffer += b"\xef\xbf\xbd"
         if not buffer:
             return ""
-        rest = self._scan(buffer, len(self._buffer), final=True) if self._live or len(buffer) > self._at else ""
+        waits = self._live or len(buffer) > self._at
+        rest = self._scan(buffer, len(self._buffer), self._at, final=True) if waits else ""
         self._cover.clear()
         self._reset()
         return rest
@@ -80,17 +96,19 @@ class StreamMasker:
         self._at = at - begin
         return begin
 
-    def _scan(self, buffer: bytes, old: int, *, final: bool) -> str:
-        """Decides everything that can be decided, in order. The buffer ended at `old` before."""
+    def _scan(self, buffer: bytes, old: int, suspect: int, *, final: bool) -> str:
+        """Decides everything that can be decided, in order. The buffer ended at `old` before; nothing undecided
+        starts before `suspect`."""
         at, size, out, cover = self._at, len(buffer), list[bytes](), self._cover
-        engine = self._rules.engine(buffer, at)
-        hold: int = size if final else engine.hold.search(buffer, at).start()
+        engine = self._rules.engine(buffer, suspect)
+        hold = size if final else engine.hold.start(buffer, at, size)
         shown = at
         if self._live:
             cover.resume(buffer, old, final=final)
             shown = max(at, cover.reach)
-        stop = hold if cover.stop < 0 else min(hold, cover.stop)
-        search = Search(engine, buffer)
+        stop = cover.stops(hold)
+        search = Search(engine, buffer, self._work)
+        at = suspect
         while (found := search.next(at, stop, cover)) is not None:
             start, matches = found
             out.append(cover.settle(start))
@@ -100,7 +118,7 @@ class StreamMasker:
                 out.append(cover.add(entry, buffer, start, end, final=final))
             shown = cover.reach
             at = start + 1
-            stop = hold if cover.stop < 0 else min(hold, cover.stop)
+            stop = cover.stops(hold)
         out.append(cover.settle(stop))
         out.append(buffer[shown:stop])
         gone = self._keep(buffer, stop)
@@ -113,28 +131,46 @@ class StreamMasker:
 
 
 class MaskFilter:
-    """The masking of one exchange: a `TextFilter`, by shape. All its streams share its `counts`."""
+    """The masking of one exchange: a `TextFilter`, by shape. All its streams share its `counts`, and the work they may
+    cost together: beyond `limit` steps they raise `Uninspectable`."""
 
-    __slots__ = ("_rules", "counts")
+    __slots__ = ("_rules", "_work", "counts")
 
-    def __init__(self, rules: RuleSet) -> None:
+    def __init__(self, rules: RuleSet, limit: int = LIMIT) -> None:
         self._rules = rules
+        self._work = Work(limit)
         self.counts: dict[str, int] = {}
 
-    def text(self, text: str) -> str:
-        """A whole text at once. Unpaired surrogates become U+FFFD."""
+    @property
+    def steps(self) -> int:
+        """The work done since the last `renew`."""
+        return self._work.steps
+
+    def renew(self) -> None:
+        """Others have been served meanwhile: the next piece of work has the whole budget."""
+        self._work.steps = 0
+
+    def text(self, text: str, before: str = "") -> str:
+        """A whole text at once. Unpaired surrogates become U+FFFD. `before` stands in front of it: keywords and `\\b`
+        see it, nothing of it is masked or returned."""
         try:
             data = text.encode()
         except UnicodeEncodeError:
             text = mended(text)
             data = text.encode()
-        if self._rules.trigger.search(data) is None:
+        begin = 0
+        if before:
+            context = self._rules.context(before)
+            data, begin = context + data, len(context)
+        suspect = self._rules.suspect(data, begin)
+        if suspect < 0:
             return text
-        return StreamMasker(self._rules, self.counts)._scan(data, 0, final=True)  # noqa: SLF001 (same module)
+        masker = StreamMasker(self._rules, self.counts, before, self._work)
+        return masker._scan(data, begin, suspect, final=True)  # noqa: SLF001 (same module)
 
-    def stream(self) -> StreamMasker:
-        """A new channel."""
-        return StreamMasker(self._rules, self.counts)
+    def stream(self, before: str = "") -> StreamMasker:
+        """A new channel. `before` stands in front of its first text, see `text`; `flush` ends it."""
+        return StreamMasker(self._rules, self.counts, before, self._work)
 
 
 def mended(text: str) -> str:

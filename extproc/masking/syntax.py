@@ -12,9 +12,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import lru_cache
 
-import re2
-
 from extproc.errors import RuleError
+from extproc.masking.automaton import Automaton, Refused
 
 DEEPEST = 30  # nested groups: keeps the recursion here, and RE2's own, far from any limit
 _ASCII = bytes(range(128))
@@ -61,14 +60,12 @@ EMPTY = Concat(())
 def chars(source: str) -> Chars:
     """The leaf for a one-character pattern; RE2 says which bytes it can begin with."""
     try:
-        compiled = re2.compile(f"(?s:{source})".encode(), _quiet())
-    except re2.error as error:
-        raise RuleError(f"RE2 does not accept a character or class: {_reason(error)}") from None
-    found = frozenset(match.start() for match in compiled.finditer(_ASCII))
-    # Case folding reaches outside ASCII (K, s), and negated classes hold nearly all of Unicode: only a plain ASCII
-    # character or range is known to have no other beginning.
-    only_ascii = source.isascii() and len(source) <= 2 and source[0] not in ".[\\"
-    return Chars(source, found if only_ascii else found | _NON_ASCII_FIRST)
+        compiled = Automaton(f"(?s:{source})")
+    except Refused as error:
+        raise RuleError(f"RE2 does not accept a character or class: {error}") from None
+    found = frozenset(byte for byte in _ASCII if compiled.reach(_ASCII, byte, byte + 1) > byte)
+    # Case folding reaches outside ASCII (K, s), and negated classes hold nearly all of Unicode.
+    return Chars(source, found if compiled.only_ascii else found | _NON_ASCII_FIRST)
 
 
 def literal(text: str, *, fold: bool = False) -> Node:
@@ -117,20 +114,6 @@ def parse(pattern: str) -> Node:
     if reader.at < len(pattern):
         raise reader.error("a ')' without its '('")
     return node
-
-
-def _quiet() -> re2.Options:
-    options = re2.Options()
-    options.log_errors = False
-    options.never_capture = True
-    return options
-
-
-def _reason(error: Exception) -> str:
-    """RE2's reason without the piece of the pattern that it quotes after the colon."""
-    message = error.args[0] if error.args else b""
-    text = message.decode("utf-8", "replace") if isinstance(message, bytes) else str(message)
-    return text.partition(":")[0]
 
 
 def _leaf(character: str, fold: bool) -> Chars:

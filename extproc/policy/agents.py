@@ -8,6 +8,7 @@ from extproc.policy.documents import AgentPolicySpec, McpGrant, Subject
 from extproc.policy.envelope import Document
 from extproc.policy.names import Names
 from extproc.policy.nodes import Loc
+from extproc.policy.resources import AllowedResources, DeniedResources
 from extproc.policy.runtime import AgentPolicy, Masking, ToolGrant
 from extproc.policy.subjects import Selector, SubjectEntry
 
@@ -76,8 +77,8 @@ def _grant(document: Document, index: int, grant: McpGrant) -> ToolGrant:
         tools_denied=Names(grant.tools.deny),
         prompts=Names(grant.prompts.allow),
         prompts_denied=Names(grant.prompts.deny),
-        resources=Names(grant.resources.allow),
-        resources_denied=Names(grant.resources.deny),
+        resources=AllowedResources(grant.resources.allow),
+        resources_denied=DeniedResources(grant.resources.deny),
         methods_denied=Names(grant.methods.deny),
         rule=f"{document.kind}/{document.name} ({document.raw.short}:{line})",
     )

@@ -57,6 +57,7 @@ class LlmCase(Declared):
     model: Text = Field(description="The model's name as the client sends it.")
     stream: bool = Field(default=False, description="Whether a streamed answer is asked for.")
     tools: tuple[str, ...] = Field(default=(), description="Names of the tools offered to the model.")
+    server_tools: tuple[str, ...] = Field(default=(), description="Types of the tools that the provider runs.")
     max_tokens: int | None = Field(default=None, description="The output limit asked for.")
 
 
@@ -107,7 +108,7 @@ def asked(policy: Policy, identity: IdentityCase, call: CallCase, request: Reque
 def _call(call: CallCase) -> LlmCall | McpCall:
     if call.llm is not None:
         llm = call.llm
-        return LlmCall(llm.dialect, llm.operation, llm.model, llm.stream, llm.tools, max_tokens=llm.max_tokens)
+        return LlmCall(llm.dialect, llm.operation, llm.model, llm.stream, llm.tools, llm.server_tools, llm.max_tokens)
     assert call.mcp is not None
     mcp = call.mcp
     kind = "notification" if mcp.method.startswith("notifications/") else "request" if mcp.method else "stream"

@@ -106,6 +106,9 @@ class _Compiler:
             masking=masking,
             combined=combiner(profiles, masking),
             names=names,
+            warnings=tuple(
+                _observes(document) for document, spec in self._of(AgentPolicySpec) if spec.mode == "observe"
+            ),
         )
         return policy, []
 
@@ -219,6 +222,15 @@ def _price(spec: PriceSpec | None) -> Price | None:
     cached = spec.input if spec.cached_input is None else spec.cached_input
     written = spec.input if spec.cache_write is None else spec.cache_write
     return Price(spec.input, spec.output, cached, written, spec.currency)
+
+
+def _observes(document: Document) -> Problem:
+    """Said of every policy that only observes: people expect it to protect a little."""
+    return document.raw.problem(
+        ("spec", "mode"),
+        f"{document.kind}/{document.name} only observes: callers it selects, and no enforced policy does, may do "
+        "everything that can be routed; write mode: enforce when what it records is what you want",
+    )
 
 
 def _credential(document: Document, credential: Credential, name: str, default: str) -> CredentialSource:

@@ -16,6 +16,7 @@ from cel_expr_python import cel
 from extproc.policy.complaints import similar
 
 LONGEST = 4096  # characters
+_DEEPEST = 256  # levels of a claim or argument: more than any body or token that is read at all
 UNLIMITED = 2**63 - 1  # call.maxTokens of a call that names no limit: so `call.maxTokens <= 1000` does not hold
 
 
@@ -48,7 +49,8 @@ VARIABLES: dict[str, tuple[Any, Scope, str]] = {
     "call.operation": (_STRING, Scope.CALL, '"chat", "count_tokens" or "list_models".'),
     "call.model": (_STRING, Scope.CALL, "The Model's name, also when an alias was asked for."),
     "call.stream": (cel.Type.BOOL, Scope.CALL, "Whether the answer is asked for as a stream."),
-    "call.tools": (_STRINGS, Scope.CALL, "Names of the tools offered to the model."),
+    "call.tools": (_STRINGS, Scope.CALL, "Names of the tools offered to the model that the client runs."),
+    "call.serverTools": (_STRINGS, Scope.CALL, "Types of the tools that the provider runs, such as web_search."),
     "call.maxTokens": (cel.Type.INT, Scope.CALL, "The output limit asked for; the largest integer if none."),
     "call.method": (_STRING, Scope.CALL, "The JSON-RPC method of an MCP call."),
     "call.name": (_STRING, Scope.CALL, "Tool, prompt or resource URI of an MCP call."),
@@ -69,7 +71,7 @@ class ConditionError(Exception):
 class CompiledCondition:
     """Callable as `runtime.Condition`. `scope` is the narrowest that holds every variable it uses."""
 
-    __slots__ = ("_expression", "_names", "scope", "source")
+    __slots__ = ("_expression", "_free", "_names", "scope", "source")
 
     def __init__(self, source: str, expression: Any, scope: Scope) -> None:
         self.source = source
@@ -77,10 +79,14 @@ class CompiledCondition:
         self._expression = expression
         # Handing over fewer facts is cheaper. A name inside a string literal only hands over one too many.
         self._names = tuple(name for name in VARIABLES if name in "".join(source.split()))
+        self._free = tuple(name for name in self._names if VARIABLES[name][0] is _ANYTHING)
 
     def __call__(self, facts: Mapping[str, Any]) -> bool | None:
         """`facts` has every variable of the condition's scope. Costs 2 to 8 microseconds."""
         try:
+            for name in self._free:
+                if not _takable(facts[name]):
+                    return None
             value = self._expression.eval(data={name: facts[name] for name in self._names})
             return bool(value.value()) if value.type() == cel.Type.BOOL else None
         except (RuntimeError, KeyError):
@@ -88,6 +94,27 @@ class CompiledCondition:
 
     def __repr__(self) -> str:
         return f"CompiledCondition({self.source!r})"
+
+
+def _takable(value: Any) -> bool:
+    """Whether the engine may be handed this JSON value. It raises for most that it cannot take; an integer of more than
+    4,300 digits, or nesting that exhausts its stack, ends the process."""
+    level = [value]
+    for _ in range(_DEEPEST):
+        below: list[Any] = []
+        for node in level:
+            kind = type(node)
+            if kind is int:
+                if not -(2**63) <= node < 2**63:
+                    return False
+            elif kind is dict:
+                below += node.values()
+            elif kind is list:
+                below += node
+        if not below:
+            return True
+        level = below
+    return False
 
 
 @cache

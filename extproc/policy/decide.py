@@ -8,7 +8,8 @@ Of the policies that select the caller, deny lists are asked first, then allow l
     otherwise                              deny
 
 Policies that observe never take part while one that enforces selects the caller; what they would have changed is put
-into `Decision.observed`. A caller whom only observing policies select is allowed (reason observed).
+into `Decision.observed`. A caller whom only observing policies select is allowed (reason observed), and masked by every
+profile they name: to observe is to refuse nothing, not to let secrets out while looking on.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -21,6 +22,7 @@ from extproc.identity.model import Identity
 from extproc.policy.decision import Decision, Obligations, Verdict
 from extproc.policy.facts import Facts, llm_facts, mcp_facts
 from extproc.policy.methods import Act, act_of
+from extproc.policy.names import Names
 from extproc.policy.runtime import AgentPolicy, Condition, Masking, McpServer, Model, Policy, Target, ToolGrant
 
 # What one policy says of a call: its denial, or whether it allows and the condition that then counts.
@@ -67,6 +69,7 @@ def decide_mcp(
     act = act_of(call)
     deciding = [agent for agent in (*selected, *unsure) if agent.enforced] or [*selected, *unsure]
     reachable = any(agent.grants(server.name) for agent in deciding)
+    denying = [grant for agent in deciding for grant in agent.grants(server.name)] if act.task else []
 
     def opine(agent: AgentPolicy) -> Opinion:
         allowed = False
@@ -77,7 +80,9 @@ def decide_mcp(
             if denied:
                 return Decision(Verdict.DENY, act.reason, grant.rule, act.message), False, None
             allowed = allowed or allows
-        return None, allowed, agent.opens if act.implicit else agent.when
+        if act.task:
+            allowed = (allowed or act.subject == "task") and _calls_a_tool(agent.grants(server.name), denying)
+        return None, allowed, agent.opens if act.opens else agent.when
 
     otherwise = Decision(Verdict.DENY, act.reason, _first(deciding), act.message)
     if not reachable:
@@ -174,7 +179,8 @@ def _weigh(
     if not enforced and not enforced_unsure:
         if not selected:
             return everything  # nobody is let in because it cannot be told whether a policy is about them
-        allowed = Decision(Verdict.ALLOW, Reason.OBSERVED, _first(selected))
+        obligations = Obligations(masking=_masking(policy, [*selected, *unsure]))
+        allowed = Decision(Verdict.ALLOW, Reason.OBSERVED, _first(selected), obligations=obligations)
         return replace(allowed, observed=_difference(allowed, everything))
     decision = _tally(policy, enforced, enforced_unsure, opine, facts, otherwise)
     if len(enforced) + len(enforced_unsure) == len(selected) + len(unsure):
@@ -221,7 +227,7 @@ def _tally(
 
 
 def _masking(policy: Policy, allowing: Sequence[AgentPolicy]) -> Masking | None:
-    """The masking that satisfies every policy that allows the call."""
+    """The masking that satisfies every policy that allows the call, or lets it through by only observing."""
     first = allowing[0].masking
     if len(allowing) == 1:
         return first
@@ -246,7 +252,7 @@ def _routed(decision: Decision, model: Model, dialect: str) -> Decision:
 
 
 def _granted(grant: ToolGrant, act: Act, name: str) -> tuple[bool, bool]:
-    """What one grant says of the name an act is about: whether it denies, whether it allows."""
+    """What one grant says of the names an act is about: whether it denies one, whether it allows all."""
     if act.implicit:
         return False, True
     if act.subject == "tool":
@@ -254,8 +260,19 @@ def _granted(grant: ToolGrant, act: Act, name: str) -> tuple[bool, bool]:
     if act.subject == "prompt":
         return grant.prompts_denied(name), grant.prompts(name)
     if act.subject == "resource":
-        return grant.resources_denied(name), grant.resources(name)
+        names = act.names or (name,)
+        return any(map(grant.resources_denied, names)), all(map(grant.resources, names))
     return False, False
+
+
+def _calls_a_tool(grants: Sequence[ToolGrant], denying: Sequence[ToolGrant]) -> bool:
+    """Whether the grants leave any tool to be called: a pattern of theirs that no deny list covers."""
+    return any(
+        not any(other.tools_denied(pattern) for other in denying)
+        for grant in grants
+        if isinstance(grant.tools, Names)
+        for pattern in grant.tools.patterns
+    )
 
 
 def _listing(

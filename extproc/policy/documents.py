@@ -304,7 +304,9 @@ class AgentPolicySpec(Declared):
     """Who may do what."""
 
     mode: Literal["enforce", "observe"] = Field(
-        default="enforce", description="observe: decides nothing, records what it would have decided."
+        default="enforce",
+        description="observe: refuses nothing, records what it would have decided; who is selected by observing "
+        "policies only may do everything.",
     )
     subjects: tuple[Subject, ...] = Field(min_length=1, description="Whom it selects: any of these entries.")
     models: AllowDeny = Field(default=AllowDeny(), description="Models, by name or alias.")

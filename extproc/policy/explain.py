@@ -132,14 +132,20 @@ def _grant(grant: ToolGrant, call: McpCall) -> str:
         "prompt": (grant.prompts, grant.prompts_denied),
         "resource": (grant.resources, grant.resources_denied),
     }
+    if act.subject == "task":
+        said = "allows" if isinstance(grant.tools, Names) and grant.tools.patterns else "says nothing of"
+        return f"{said} {call.method}: it comes with any tool that may be called, tools.allow {_patterns(grant.tools)}"
     if act.subject not in lists:
-        return f"says nothing of {call.method}: no policy can allow this method"
+        return f"says nothing of {call.method}: {act.message or 'no policy can allow this method'}"
     allow, deny = lists[act.subject]
-    if deny(call.name):
-        return f"DENIES {call.name}: {act.subject}s.deny {_patterns(deny)}"
-    if allow(call.name):
-        return f"allows {call.name}: {act.subject}s.allow {_patterns(allow)}"
-    return f"says nothing of {call.name}: {act.subject}s.allow {_patterns(allow)}"
+    names = act.names or (call.name,)
+    for name in names:
+        if deny(name):
+            return f"DENIES {name}: {act.subject}s.deny {_patterns(deny)}"
+    for name in names:
+        if not allow(name):
+            return f"says nothing of {name}: {act.subject}s.allow {_patterns(allow)}"
+    return f"allows {', '.join(names)}: {act.subject}s.allow {_patterns(allow)}"
 
 
 def _when(policy: Policy, agent: AgentPolicy, question: Asked) -> list[str]:
@@ -148,7 +154,7 @@ def _when(policy: Policy, agent: AgentPolicy, question: Asked) -> list[str]:
         model = policy.models.get(call.model)
         condition, facts = agent.when, llm_facts(question.identity, call, model.name if model else "", question.request)
     else:
-        condition = agent.opens if act_of(call).implicit else agent.when
+        condition = agent.opens if act_of(call).opens else agent.when
         facts = mcp_facts(question.identity, call, call.server, question.request)
     if condition is None:
         return [] if agent.when is None else ["when is not asked: it is about calls, and this only opens or lists"]

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from extproc.errors import Problem
 from extproc.exchange.text import TextFilter
 from extproc.identity.model import Identity, Issuer
 from extproc.policy.prices import Price
@@ -148,6 +149,7 @@ class Policy:
         _no_masking  # by names of `masking`: the masking that satisfies all of them
     )
     names: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # Model name to all its names, itself first
+    warnings: tuple[Problem, ...] = ()  # what is no mistake but easily taken for less than it is; told by `check`
 
     @property
     def upstreams(self) -> tuple[Upstream, ...]:

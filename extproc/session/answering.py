@@ -15,14 +15,10 @@ from extproc.errors import Uninspectable
 from extproc.exchange.encoding import Decoder, readable
 from extproc.exchange.model import Answer
 from extproc.exchange.refusal import Reason
-from extproc.session.actions import (
-    Action,
-    Pairs,
-    ResponseChunk,
-    ResponseHeadersReply,
-    ResponseTrailersReply,
-)
+from extproc.session.actions import Action, Pairs, ResponseChunk, ResponseHeadersReply, ResponseTrailersReply
+from extproc.session.answer_headers import returned
 from extproc.session.events import ResponseHeaders
+from extproc.session.secret import Hider
 from extproc.session.stages import Judged, Limits
 
 # One gRPC message to Envoy carries at most this much of an answer, so that neither side buffers it twice in one piece.
@@ -30,30 +26,28 @@ _CHUNK = 1 << 20
 _SSE = "text/event-stream"
 _STREAMS = frozenset({_SSE, "application/x-ndjson", "application/vnd.amazon.eventstream"})
 
-# Whoever stands upstream must not speak in our name, set state for our origin, send the client to another server, or
-# ask it for a credential: the client's token is for this gateway alone.
-_DROPPED = frozenset({"set-cookie", "alt-svc", "www-authenticate", "proxy-authenticate", "clear-site-data"})
-_OWN_PREFIX, _OWN_ID = "x-gatereeve-", "x-gatereeve-id"
-# What headers say of bytes that are not the ones the client gets.
-_OF_THE_BODY = frozenset(
-    {"content-encoding", "content-md5", "content-digest", "repr-digest", "digest", "etag", "accept-ranges"}
-)
 _UTF8 = frozenset({"", "utf-8", "utf8", "us-ascii", "ascii", "iso-8859-1", "latin-1", "windows-1252"})
 
 
 class Mode(Protocol):
-    """`sent`: bytes given to the client. `began`: whether the client's response has begun (no refusal after that)."""
+    """`sent`: bytes given to the client. `began`: whether the client's response has begun (no refusal after that).
+    `hidden`: how often the injected credential stood in the body."""
 
     sent: int
     began: bool
     answer: Answer | None
     notes: tuple[str, ...]
 
+    @property
+    def hidden(self) -> int: ...
+
     def begin(self) -> list[Action]: ...
 
     def chunk(self, body: bytes, end: bool) -> list[Action]: ...
 
-    def trailers(self, names: tuple[str, ...]) -> list[Action]: ...
+    def trailers(self, names: tuple[str, ...]) -> list[Action]:
+        """The end. No trailer passes: nobody has looked into them, and no API that we govern has any."""
+        ...
 
 
 def status_of(headers: Mapping[str, str]) -> int:
@@ -73,9 +67,9 @@ def choose(judged: Judged, event: ResponseHeaders, limits: Limits, id: str) -> M
             "into the policy.",
             Reason.UPSTREAM_FAILED,
         )
-    own = ((_OWN_ID, id),)
+    secret = judged.secret
     if event.end_of_stream:
-        return Bodiless(own, _removed(headers, changed=False))
+        return Bodiless(*returned(headers, id, secret, judged.mask, changed=False), secret)
     said = headers.get("content-type", "").lower()
     kind = said.partition(";")[0].strip()
     coding = headers.get("content-encoding", "").strip().lower()
@@ -83,18 +77,18 @@ def choose(judged: Judged, event: ResponseHeaders, limits: Limits, id: str) -> M
     # errors under a stream's type are often plain JSON: `Whole` looks
     streamed = status < 400 and kind in _STREAMS and judged.read().framing == kind
     if not judged.must_read:
-        same = _removed(headers, changed=False)
+        kept, remove = returned(headers, id, secret, None, changed=False)
         if coded or not (streamed or _is_json(kind)):
-            return Passing(None, own, same, limits, () if status >= 400 else ("answer-not-read",))
+            return Passing(None, kept, remove, secret, limits, () if status >= 400 else ("answer-not-read",))
         if streamed:
-            return Streaming(judged.read(), None, own, same, masked=False)
-        return Passing(judged.read(), own, same, limits, ())
+            return Streaming(judged, None, kept, remove)
+        return Passing(judged.read(), kept, remove, secret, limits, ())
     _must_be_readable(status, "" if streamed else kind, said, coding)
     decoder = Decoder(coding, limits.answer) if coded else None
-    drop = ("content-length", *_removed(headers, changed=True))
+    kept, remove = returned(headers, id, secret, judged.mask, changed=True)
     if streamed:
-        return Streaming(judged.read(), decoder, own, drop, masked=True)
-    return Whole(judged, kind, status, decoder, own, drop, limits)
+        return Streaming(judged, decoder, kept, remove)
+    return Whole(judged, kind, status, decoder, kept, remove, limits)
 
 
 def _must_be_readable(status: int, kind: str, said: str, coding: str) -> None:
@@ -114,22 +108,13 @@ def _is_json(kind: str) -> bool:
     return kind == "application/json" or kind.endswith("+json")
 
 
-def _removed(headers: Mapping[str, str], *, changed: bool) -> tuple[str, ...]:
-    return tuple(
-        name
-        for name in headers
-        if name in _DROPPED
-        or (changed and name in _OF_THE_BODY)
-        or (name.startswith(_OWN_PREFIX) and name != _OWN_ID)  # that one is overwritten
-    )
-
-
 class _Base:
-    __slots__ = ("_remove", "_set", "answer", "began", "notes", "sent")
+    __slots__ = ("_hider", "_remove", "_set", "answer", "began", "notes", "sent")
 
-    def __init__(self, own: Pairs, remove: tuple[str, ...]) -> None:
-        self._set = own
+    def __init__(self, set: Pairs, remove: tuple[str, ...], secret: bytes) -> None:
+        self._set = set
         self._remove = remove
+        self._hider = Hider(secret) if secret else None
         self.answer: Answer | None = None
         self.began = False
         self.notes: tuple[str, ...] = ()
@@ -139,13 +124,24 @@ class _Base:
         self.began = True
         return [ResponseHeadersReply(self._set, self._remove)]
 
-    def _out(self, body: bytes, end: bool) -> list[Action]:
+    @property
+    def hidden(self) -> int:
+        return self._hider.found if self._hider is not None else 0
+
+    def _out(self, body: bytes, end: bool, *, last: bool = False) -> list[Action]:
+        """Everything leaves here. `last`: nothing follows but trailers."""
+        if self._hider is not None:
+            body = self._hider.feed(body)
+            if end or last:
+                body += self._hider.flush()
         self.sent += len(body)
         if len(body) <= _CHUNK:
             # An empty answer to a chunk says nothing: Envoy waits for the next one.
             return [ResponseChunk(body, end)] if body or end else []
-        last = len(body) - 1
-        return [ResponseChunk(body[at : at + _CHUNK], end and at + _CHUNK > last) for at in range(0, len(body), _CHUNK)]
+        size = len(body)
+        return [
+            ResponseChunk(body[at : at + _CHUNK], end and at + _CHUNK >= size) for at in range(0, len(body), _CHUNK)
+        ]
 
 
 class Bodiless(_Base):
@@ -157,7 +153,7 @@ class Bodiless(_Base):
         return self._out(body, end)
 
     def trailers(self, names: tuple[str, ...]) -> list[Action]:
-        return [ResponseTrailersReply(_foreign(names))]
+        return [*self._out(b"", False, last=True), ResponseTrailersReply(names)]
 
 
 class Passing(_Base):
@@ -166,9 +162,15 @@ class Passing(_Base):
     __slots__ = ("_copy", "_left")
 
     def __init__(
-        self, answer: Answer | None, own: Pairs, remove: tuple[str, ...], limits: Limits, notes: tuple[str, ...]
+        self,
+        answer: Answer | None,
+        set: Pairs,
+        remove: tuple[str, ...],
+        secret: bytes,
+        limits: Limits,
+        notes: tuple[str, ...],
     ) -> None:
-        super().__init__(own, remove)
+        super().__init__(set, remove, secret)
         self.answer = answer
         self.notes = notes
         self._copy: list[bytes] = []
@@ -187,7 +189,7 @@ class Passing(_Base):
 
     def trailers(self, names: tuple[str, ...]) -> list[Action]:
         self._count()
-        return [ResponseTrailersReply(_foreign(names))]
+        return [*self._out(b"", False, last=True), ResponseTrailersReply(names)]
 
     def _count(self) -> None:
         if self.answer is None or not self._copy:
@@ -202,20 +204,20 @@ class Passing(_Base):
 class Streaming(_Base):
     """Server-sent events, masked as they pass."""
 
-    __slots__ = ("_decoder", "_done", "_masked", "_reader")
+    __slots__ = ("_decoder", "_done", "_mask", "_reader")
 
-    def __init__(
-        self, answer: Answer, decoder: Decoder | None, own: Pairs, remove: tuple[str, ...], *, masked: bool
-    ) -> None:
-        super().__init__(own, remove)
-        self.answer = self._reader = answer
+    def __init__(self, judged: Judged, decoder: Decoder | None, set: Pairs, remove: tuple[str, ...]) -> None:
+        super().__init__(set, remove, judged.secret)
+        self.answer = self._reader = judged.read()
+        self._mask = judged.mask
         self._decoder = decoder
-        self._masked = masked
         self._done = False
 
     def chunk(self, body: bytes, end: bool) -> list[Action]:
         if self._done:
             return []
+        if self._mask is not None:
+            self._mask.renew()  # between two chunks, others are served
         if self._decoder is not None:
             body = self._decoder.feed(body)
         out = self._reader.feed(body) if body else b""
@@ -225,7 +227,7 @@ class Streaming(_Base):
 
     def trailers(self, names: tuple[str, ...]) -> list[Action]:
         tail = b"" if self._done else self._finish()
-        return [*self._out(tail, False), ResponseTrailersReply(names if self._masked else _foreign(names))]
+        return [*self._out(tail, False, last=True), ResponseTrailersReply(names)]
 
     def _finish(self) -> bytes:
         # Envoy has been seen to send the end twice: the tail must leave once.
@@ -246,11 +248,11 @@ class Whole(_Base):
         kind: str,
         status: int,
         decoder: Decoder | None,
-        own: Pairs,
+        set: Pairs,
         remove: tuple[str, ...],
         limits: Limits,
     ) -> None:
-        super().__init__(own, remove)
+        super().__init__(set, remove, judged.secret)
         self._judged = judged
         self._kind = kind
         self._status = status
@@ -276,7 +278,6 @@ class Whole(_Base):
         return self._release(True) if end else []
 
     def trailers(self, names: tuple[str, ...]) -> list[Action]:
-        # Nobody has looked into the trailers, and no API we govern has any.
         released = [] if self.began else self._release(False)
         return [*released, ResponseTrailersReply(names)]
 
@@ -288,10 +289,10 @@ class Whole(_Base):
         body = self._read(held)
         self.began = True
         if not end:
-            return [ResponseHeadersReply(self._set, self._remove), *self._out(body, False)]
+            return [ResponseHeadersReply(self._set, self._remove), *self._out(body, False, last=True)]
         remove = tuple(name for name in self._remove if name != "content-length")
-        own = (*self._set, ("content-length", str(len(body))))
-        return [ResponseHeadersReply(own, remove), *self._out(body, True)]
+        # A hidden credential leaves as many bytes as it had.
+        return [ResponseHeadersReply((*self._set, ("content-length", str(len(body)))), remove), *self._out(body, True)]
 
     def _read(self, body: bytes) -> bytes:
         """The body, inspected as what it is: what merely says that it is text may still be JSON."""
@@ -306,12 +307,9 @@ class Whole(_Base):
         mask = self._judged.mask
         if mask is None or not body:
             return body
+        if b"\0" in body:  # UTF-16 and UTF-32 of digits are UTF-8 as well, in which no rule finds them
+            raise Uninspectable("It holds NUL, which no text does.")
         try:
             return mask.text(body.decode()).encode()
         except UnicodeDecodeError:
             raise Uninspectable("It is not UTF-8 text.") from None
-
-
-def _foreign(names: tuple[str, ...]) -> tuple[str, ...]:
-    """The trailers that only we may set."""
-    return tuple(name for name in names if name.startswith(_OWN_PREFIX))

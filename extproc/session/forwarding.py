@@ -1,6 +1,7 @@
 """The request as the upstream gets it: where it goes, what is injected, and everything of the client's that is not."""
 
 from collections.abc import Mapping
+from functools import lru_cache
 from urllib.parse import unquote_plus
 
 from extproc.policy.runtime import Upstream
@@ -18,14 +19,43 @@ _STRIPPED = frozenset(
         "x-api-key",
         "api-key",
         "x-goog-api-key",
-        "x-auth-token",
         "x-access-token",
+        "x-id-token",
+        "x-refresh-token",
+        "x-token",
+        "x-secret",
+        "x-authorization",
+        "x-original-authorization",
+        "authentication",
+        "x-jwt-assertion",
+        "jwt-assertion",
         "ocp-apim-subscription-key",
         "cookie",
         "openai-organization",
         "openai-project",
         "x-goog-user-project",
+        # Who the caller is: servers believe what the proxy before them says, and we say nothing.
+        "remote-user",
+        "x-remote-user",
+        "x-remote-group",
+        "x-user",
+        "x-username",
+        "x-user-id",
+        "x-user-email",
+        "x-email",
+        "x-groups",
+        "x-roles",
+        "x-client-cert",
+        "x-anonymous-consumer",
+        "x-credential-identifier",
+        "from",
         # What would tell the upstream about the network the agent runs in.
+        "true-client-ip",
+        "x-client-ip",
+        "x-cluster-client-ip",
+        "fastly-client-ip",
+        "x-azure-clientip",
+        "x-appengine-user-ip",
         "forwarded",
         "x-real-ip",
         "via",
@@ -34,6 +64,8 @@ _STRIPPED = frozenset(
         "x-http-method",
         "x-method-override",
         "x-original-url",
+        "x-original-uri",
+        "x-original-method",
         "x-rewrite-url",
         "x-original-host",
         "x-host",
@@ -49,35 +81,77 @@ _STRIPPED = frozenset(
         "expect",
     }
 )
-_STRIPPED_PREFIXES = (OWN_PREFIX, "x-amz-", "x-forwarded-")
+# Families of the same: AWS, oauth2-proxy, Google IAP, Azure App Service, Cloudflare, Kong, TLS-terminating proxies.
+_STRIPPED_PREFIXES = (
+    OWN_PREFIX,
+    "x-forwarded-",
+    "x-amz-",
+    "x-amzn-oidc-",
+    "x-auth-",
+    "x-authenticated-",
+    "x-webauth-",
+    "x-goog-authenticated-",
+    "x-goog-iap-",
+    "x-ms-client-principal",
+    "x-ms-token-",
+    "cf-",
+    "x-consumer-",
+    "ssl-client-",
+    "x-ssl-",
+    "x-pomerium-",
+    "x-vouch-",
+)
 _KEPT = frozenset({ROUTING_HEADER, "x-forwarded-proto"})  # the first is overwritten, the second is Envoy's own
-_STRIPPED_QUERY = frozenset({"key", "api_key", "api-key", "apikey", "access_token", "token"})
+_STRIPPED_QUERY = frozenset(
+    {
+        "key", "apikey", "xapikey", "xgoogapikey", "token", "accesstoken", "idtoken", "refreshtoken", "oauthtoken",
+        "authtoken", "auth", "authorization", "bearer", "jwt", "subscriptionkey", "ocpapimsubscriptionkey", "sig",
+        "signature", "code", "secret", "clientsecret", "password", "passwd", "credential", "credentials",
+        # What is judged stands in the body: a server that reads it here too would read another.
+        "model", "models", "deployment", "deploymentid", "engine", "fallbacks", "apibase", "baseurl",
+    }
+)  # fmt: skip
+_STRIPPED_QUERY_PREFIXES = ("xamz", "xgoog", "xms")
+_JOINTS = str.maketrans("", "", "-_. ")
 
 
-def stripped(headers: Mapping[str, str], keep: str) -> tuple[str, ...]:
-    """The client's headers that do not go on, except `keep` (which is overwritten)."""
+def stripped(headers: Mapping[str, str], keep: str, token: str) -> tuple[str, ...]:
+    """The client's headers that do not go on, except `keep` (which is overwritten). `token` is the client's, verified:
+    whatever a header is called, one that holds it goes."""
     return tuple(
         name
-        for name in headers
-        if (name in _STRIPPED or name.startswith(_STRIPPED_PREFIXES)) and name != keep and name not in _KEPT
+        for name, value in headers.items()
+        if (_not_ours_to_pass(name) or (token and token in value))
+        and name != keep
+        and name not in _KEPT
+        and name[:1] != ":"  # these cannot go; what a client chose of them is set anew
     )
 
 
-def query(raw: str) -> str:
-    """The query string without credentials, "?" included; order and encoding of the rest stay."""
+@lru_cache(maxsize=4096)
+def _not_ours_to_pass(name: str) -> bool:
+    return name in _STRIPPED or name.startswith(_STRIPPED_PREFIXES)
+
+
+def query(raw: str, token: str) -> str:
+    """The query string without credentials (the client's `token` among them) and without what only the body may say;
+    "?" included, order and encoding of the rest stay."""
     if not raw:
         return ""
-    kept = [part for part in raw.split("&") if not _secret(part)]
+    kept = [part for part in raw.split("&") if not _secret(part, token)]
     return "?" + "&".join(kept) if kept else ""
 
 
-def _secret(part: str) -> bool:
+def _secret(part: str, token: str) -> bool:
     """Whether any reader would find a credential's name in it: `%6bey=` is `key=` too, and so is `a=1;key=` for
     servers that still take a semicolon for a separator."""
-    return any(
-        unquote_plus(piece.partition("=")[0]).partition("[")[0].strip().lower() in _STRIPPED_QUERY
-        for piece in part.split(";")
-    )
+    if token and token in unquote_plus(part):
+        return True
+    for piece in part.split(";"):
+        name = unquote_plus(piece.partition("=")[0]).partition("[")[0].lower().translate(_JOINTS)
+        if name in _STRIPPED_QUERY or name.startswith(_STRIPPED_QUERY_PREFIXES):
+            return True
+    return False
 
 
 def pairs(upstream: Upstream, path: str, credential: tuple[str, str] | None, length: int | None) -> Pairs:

@@ -11,7 +11,8 @@ from extproc.policy.runtime import Policy, Upstream
 from extproc.session import forwarding
 from extproc.session.actions import RequestBodyReply
 from extproc.session.ports import Credentials
-from extproc.session.stages import Admitted, Arrived, Forward, Judged, Limits, Local, Refused, RequestFacts
+from extproc.session.secret import secret_of
+from extproc.session.stages import Admitted, Forward, Judged, Limits, Local, Refused, RequestFacts
 
 
 def judge(
@@ -39,7 +40,7 @@ def judge(
         if credential is None:
             return Refused(Refusal.of(Reason.CREDENTIAL_UNAVAILABLE), dialect, call, decision)
     sent = dialect.write(full, decision.obligations.model)
-    path = _path(dialect, full, decision.obligations.model, arrived, upstream)
+    path = _path(dialect, full, decision.obligations.model, admitted, upstream)
     masking = decision.obligations.masking
     mask = masking.start() if masking is not None else None
     judged = Judged(
@@ -51,21 +52,23 @@ def judge(
         must_read=mask is not None,
         strict=True,
         sent=len(sent),
+        secret=secret_of(upstream.credential, credential[1]) if upstream.credential and credential else b"",
     )
     reply = RequestBodyReply(
         sent,
         forwarding.pairs(upstream, path, credential, len(sent)),
-        forwarding.stripped(admitted.headers, credential[0] if credential else ""),
+        forwarding.stripped(admitted.headers, credential[0] if credential else "", admitted.token),
     )
     return Forward(judged, reply)
 
 
-def _path(dialect: Dialect, call: LlmCall, model: str, arrived: Arrived, upstream: Upstream) -> str:
+def _path(dialect: Dialect, call: LlmCall, model: str, admitted: Admitted, upstream: Upstream) -> str:
     """The upstream's path, named by the dialect alone. Where the client's path or query said something of the call
     (Gemini, Azure's deployments), its query was judged with it and is the dialect's to write, too."""
     path = dialect.path(call, model)
+    arrived = admitted.arrived
     if arrived.route.place is NOWHERE and "?" not in path:
-        path += forwarding.query(arrived.query)
+        path += forwarding.query(arrived.query, admitted.token)
     return upstream.path + path
 
 

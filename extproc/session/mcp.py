@@ -13,6 +13,7 @@ from extproc.policy.runtime import McpServer, Policy
 from extproc.session import forwarding
 from extproc.session.actions import RequestBodyReply, RequestHeadersReply
 from extproc.session.ports import Credentials
+from extproc.session.secret import secret_of
 from extproc.session.stages import Admitted, Forward, Judged, Limits, Refused, RequestFacts
 from extproc.session.voice import McpVoice
 
@@ -56,8 +57,8 @@ def _decide(
         credential = credentials.header(upstream.credential)
         if credential is None:
             return Refused(Refusal.of(Reason.CREDENTIAL_UNAVAILABLE), voice, call, decision)
-    path = (upstream.path or "/") + forwarding.query(admitted.arrived.query)
-    remove = forwarding.stripped(admitted.headers, credential[0] if credential else "")
+    path = (upstream.path or "/") + forwarding.query(admitted.arrived.query, admitted.token)
+    remove = forwarding.stripped(admitted.headers, credential[0] if credential else "", admitted.token)
     masking = decision.obligations.masking
     mask = masking.start() if masking is not None else None
     shown = visible(policy, admitted.identity, server)
@@ -70,4 +71,6 @@ def _decide(
 
     # Any MCP answer may carry a list to be filtered (a GET stream answers other requests too): it must be readable.
     strict = call.kind in ("request", "stream")
-    return Forward(Judged(call, decision, voice, read, mask, must_read=True, strict=strict, sent=len(sent)), reply)
+    secret = secret_of(upstream.credential, credential[1]) if upstream.credential and credential else b""
+    judged = Judged(call, decision, voice, read, mask, must_read=True, strict=strict, sent=len(sent), secret=secret)
+    return Forward(judged, reply)

@@ -155,6 +155,8 @@ def _cost(entry: dict[str, Any], ended: Ended) -> None:
     entry["guards_not_applied"] = [note for note in notes if note in _NOT_APPLIED]
     entry["notes"] = [note for note in notes if note not in _NOT_APPLIED]
     entry["masked"] = dict(mask.counts) if mask is not None else {}
+    if mode is not None and mode.hidden:
+        entry["masked"]["credential"] = mode.hidden
     if answer is not None:
         entry["usage"] = _usage(answer.usage)
         price = judged.decision.obligations.price if judged is not None else None

@@ -65,6 +65,7 @@ class State(Enum):
 _ENDED = (State.REFUSED, State.OVER, State.CLOSED)
 _CLIENT = classify.DIALECTS["openai-chat"]  # the voice for what is nobody's: most SDKs read it
 _UPSTREAM = "via_upstream"  # Envoy's word for an answer that is not its own
+_TRAILERS = "The body came in parts or with trailers. Send it whole, without trailers."
 _NO_HEADERS: Mapping[str, str] = {}
 
 
@@ -171,7 +172,6 @@ class Session:
                 return self._refuse(Refusal.of(Reason.KEYS_UNAVAILABLE), arrived.voice, mono)
             self._state = State.KEYS
             return [Await(who.fetch)]
-        self._token = ""
         if isinstance(who, Refusal):
             return self._refuse(who, arrived.voice, mono)
         self._identity = who
@@ -182,7 +182,7 @@ class Session:
         if arrived.has_body:
             self._state = State.BODY
             return [RequestHeadersReply()]
-        admitted = Admitted(arrived, who, self._headers)
+        admitted = Admitted(arrived, who, self._headers, self._token)
         if arrived.route.plane == "mcp":
             return self._decided(mcp.judge(admitted, None, policy, self._credentials, self._limits), mono)
         return self._answer_here(llm.models(admitted, policy), mono)
@@ -195,7 +195,9 @@ class Session:
 
     def _request_body(self, event: RequestBody, wall: float, mono: float) -> list[Action]:
         if not event.end_of_stream:
-            return self.fail(mono)  # BUFFERED means one piece: anything else would be judged in part
+            # BUFFERED means one piece, and Envoy says it is not the last when trailers follow. To pass them on unread
+            # would be to pass what nobody judged; no API that we govern has any.
+            return self._refuse(Refusal.of(Reason.BODY_SHAPE, message=_TRAILERS), self._voice, mono)
         self._received[0] = len(event.body)
         self._times["body"] = mono
         policy, arrived, who = self._policy, self._arrived, self._identity
@@ -203,7 +205,7 @@ class Session:
         assert arrived is not None
         assert who is not None
         plane = mcp if arrived.route.plane == "mcp" else llm
-        admitted = Admitted(arrived, who, self._headers)
+        admitted = Admitted(arrived, who, self._headers, self._token)
         return self._decided(plane.judge(admitted, event.body, policy, self._credentials, self._limits), mono)
 
     def _decided(self, outcome: Forward | Refused, mono: float) -> list[Action]:
@@ -214,6 +216,7 @@ class Session:
         self._decision = judged.decision
         self._voice = judged.voice
         self._headers = _NO_HEADERS
+        self._token = ""
         self._state = State.FORWARDED
         self._times["forwarded"] = mono
         return [outcome.reply]
@@ -262,7 +265,7 @@ class Session:
             return self.fail(mono)
         status = self._status = answering.status_of(event.headers)
         self._refusal = Refusal.of(_FOREIGN.get(status, Reason.ROUTE_UNKNOWN), self.id, status=status)
-        return self._begin(answering.Bodiless((), ()), event, mono)
+        return self._begin(answering.Bodiless((), (), b""), event, mono)
 
     def _begin(self, mode: answering.Mode, event: ResponseHeaders, mono: float) -> list[Action]:
         self._mode = mode

@@ -47,11 +47,13 @@ class Arrived:
 
 @dataclass(frozen=True, slots=True)
 class Admitted:
-    """`headers` is what the client sent, credentials included; it never goes into a record whole."""
+    """`headers` is what the client sent, credentials included; it never goes into a record whole. `token` is the one
+    that was verified: it is nobody's but ours."""
 
     arrived: Arrived
     identity: Identity
     headers: Mapping[str, str] = field(repr=False)
+    token: str = field(default="", repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +61,8 @@ class Judged:
     """An allowed call, and how its answer will be read. `call` is without its document.
 
     `must_read`: the answer may only pass if it could be inspected. `strict`: a success is JSON or SSE, nothing else is
-    an answer to this call. `read` makes the reader; `mask` counts. `sent` is the size of the body that went on.
+    an answer to this call. `read` makes the reader; `mask` counts. `sent` is the size of the body that went on, and
+    `secret` the credential that went with it (b"": none).
     """
 
     call: LlmCall | McpCall
@@ -70,6 +73,7 @@ class Judged:
     must_read: bool
     strict: bool
     sent: int
+    secret: bytes = field(default=b"", repr=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -57,6 +57,7 @@ class GatewaySettings:
     audit_max_bytes: int = 100 * 1024 * 1024
     audit_backups: int = 5
     drain: float = 30.0
+    idle_timeout: float = 600.0
     max_request_bytes: int = 16 * 1024 * 1024
     max_answer_bytes: int = 32 * 1024 * 1024
     envoy: str = ""
@@ -207,6 +208,7 @@ class Gateway:
             address=settings.address,
             port=settings.port,
             max_request_bytes=settings.max_request_bytes,
+            stream_idle_timeout=settings.idle_timeout,
         )
 
     async def _start_envoy(self, policy: Policy) -> None:

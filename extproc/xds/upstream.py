@@ -31,7 +31,9 @@ def upstream_cluster(upstream: Upstream, settings: EnvoySettings) -> dict[str, A
     cluster = typed(
         "envoy.config.cluster.v3.Cluster",
         name=upstream.cluster,
-        type="STATIC" if _is_address(upstream.host) else "STRICT_DNS",
+        # LOGICAL_DNS takes the addresses of a name as one host and tries them in turn. STRICT_DNS would make each a
+        # host of its own: where IPv6 resolves but is not routed, every second call would fail.
+        type="STATIC" if _is_address(upstream.host) else "LOGICAL_DNS",
         connect_timeout=seconds(settings.connect_timeout),
         per_connection_buffer_limit_bytes=1024 * 1024,
         circuit_breakers={

@@ -3,6 +3,7 @@
     python -m tests.bench                 all of it, under three minutes on two cores
     python -m tests.bench --only 1 4      some sections (compared with the last run, not kept as it)
     python -m tests.bench --quick         fewer rounds
+    python -m tests.bench --table         nothing is measured: the last kept run as Markdown, for docs/performance.md
 
 Exits with 1 when something could not be measured; a budget that is not held is said in its row.
 """
@@ -32,7 +33,11 @@ def main(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="make bench ARGS=...", description="Measure Gatereeve.")
     parser.add_argument("--only", nargs="*", default=[], metavar="N", help="sections, by number")
     parser.add_argument("--quick", action="store_true", help="fewer rounds: rough figures in under a minute")
+    parser.add_argument("--table", action="store_true", help="print the last kept run as Markdown")
     chosen = parser.parse_args(arguments)
+    if chosen.table:
+        print(report.markdown())
+        return 0
     logs.configure(format="text", level="error")
     began = time.monotonic()
     described, before = report.machine(), report.previous()

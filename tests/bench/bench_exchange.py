@@ -18,10 +18,10 @@ from extproc.exchange.json_text import JsonTextStream
 class Nothing:
     """A TextFilter and TextStream that let everything through."""
 
-    def text(self, text):
+    def text(self, text, before=""):
         return text
 
-    def stream(self):
+    def stream(self, before=""):
         return self
 
     def feed(self, text):

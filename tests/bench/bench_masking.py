@@ -12,7 +12,9 @@ PROSE = (
 DELTAS = [PROSE[at : at + size] for at, size in zip(range(0, 200, 10), [5, 8, 12, 20, 7] * 4, strict=True)]
 TOKENS = [f" {word}" for word in PROSE.split()]
 KILOBYTE = (PROSE * 4)[:1024]
+TWO_SECRETS = ("Write to jane.doe@example.com about the card 4111 1111 1111 1111. " + PROSE * 4)[:1024]
 SECRETS = "Pay 4111 1111 1111 1111, mail john@example.com or +1 415 555 2671, key sk-abcdefghijklmnopqrstuvwxyz. "
+HOSTILE = "4 " * 1000  # a card number in single digits begins at every second character
 
 
 def cost(step, number: int = 2000) -> float:
@@ -21,7 +23,7 @@ def cost(step, number: int = 2000) -> float:
 
 def figures() -> dict[str, float]:
     compiled = RuleSet(rules())
-    stream = MaskFilter(compiled).stream()
+    stream = MaskFilter(compiled, limit=1 << 60).stream()  # these texts are read more often than any exchange may
 
     def feed(pieces):
         def run():
@@ -30,12 +32,14 @@ def figures() -> dict[str, float]:
 
         return cost(run, 300) / len(pieces)
 
-    mask = MaskFilter(compiled)
+    mask = MaskFilter(compiled, limit=1 << 60)
     return {
         "feed: delta of 5-20 characters of prose": feed(DELTAS),
         "feed: one word of prose": feed(TOKENS),
         "feed: 8 characters of text full of secrets": feed([SECRETS[at : at + 8] for at in range(0, len(SECRETS), 8)]),
         "text: 1 KB of prose": cost(lambda: mask.text(KILOBYTE)),
+        "text: 1 KB with 2 secrets": cost(lambda: mask.text(TWO_SECRETS)),
+        "text: one character of 4 4 4 4 ...": cost(lambda: mask.text(HOSTILE), 3) / len(HOSTILE),
         "text: 100 characters with 4 secrets": cost(lambda: mask.text(SECRETS)),
         "MaskFilter and one stream": cost(lambda: MaskFilter(compiled).stream()),
         "compile all shipped rules": cost(lambda: RuleSet(rules()), 2),

@@ -82,6 +82,24 @@ def show(row: Row, before: dict[str, float], last_section: str) -> None:
     )
 
 
+def markdown() -> str:
+    """The last kept run as docs/performance.md shows it."""
+    kept = json.loads(LAST.read_text())
+    lines = [f"{name}: {value}  " for name, value in kept["machine"].items()]
+    section = ""
+    for fields in kept["rows"]:
+        row = Row(**{name: value for name, value in fields.items() if name != "held"})
+        if row.section != section:
+            section = row.section
+            lines += ["", f"**{section}**", "", "| What | Figure | Budget | |", "|---|--:|--:|---|"]
+        sign = "≥" if row.at_least else "≤"
+        budget = f"{sign} {_budget(row.budget)}" if row.budget is not None else ""
+        verdict = {None: "", True: "held", False: "**not held**"}[row.held]
+        said = ", ".join(part for part in (verdict, row.note) if part)
+        lines.append(f"| {row.name} | {_number(row.value)} {row.unit} | {budget} | {said} |")
+    return "\n".join(lines)
+
+
 def _budget(value: float) -> str:
     return f"{value:,.0f}" if value == int(value) else f"{value:.3g}"
 

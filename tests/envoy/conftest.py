@@ -12,7 +12,7 @@ import httpx2
 import pytest
 
 from tests.envoy import policies
-from tests.envoy.gateway import Gateway, Ports
+from tests.envoy.gateway import Gateway, Ports, client
 from tests.envoy.issuer import Issuer
 from tests.envoy.upstream import Line, Upstream
 
@@ -44,12 +44,12 @@ class Scripted:
     def client(self, *groups: str, **options: Any) -> httpx2.Client:
         """An HTTP client with a good token of these groups (engineering, if none is given)."""
         headers = {"authorization": f"Bearer {self.issuer.token(*(groups or ('engineering',)))}"}
-        return httpx2.Client(base_url=self.gateway.url, headers=headers, timeout=20.0, trust_env=False, **options)
+        return client(base_url=self.gateway.url, headers=headers, **options)
 
     def chat(self, script: str = "", /, *, groups: tuple[str, ...] = (), **body: Any) -> httpx2.Response:
         """One Chat Completions call that the upstream answers by this script."""
-        with self.client(*groups) as client:
-            return client.post("/v1/chat/completions", json=policies.chat(**body), headers={"x-script": script})
+        with self.client(*groups) as made:
+            return made.post("/v1/chat/completions", json=policies.chat(**body), headers={"x-script": script})
 
 
 async def echo(line: Line) -> None:

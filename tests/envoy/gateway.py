@@ -3,8 +3,10 @@
 Nothing here sleeps for luck: everything waits for something that can be seen, with a deadline that names it.
 """
 
+import atexit
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -32,6 +34,24 @@ def until(what: str, look: Callable[[], T], deadline: float = 15.0, pause: float
         if time.monotonic() > end:
             raise AssertionError(f"not within {deadline:.0f} s: {what}")
         time.sleep(pause)
+
+
+def client(**options: Any) -> httpx2.Client:
+    """An HTTP client for loopback: no proxy, and no trust anchors, whose loading takes longer than most tests."""
+    return httpx2.Client(**{"timeout": 20.0, "trust_env": False, "verify": False, **options})
+
+
+def request(method: str, url: str, **options: Any) -> httpx2.Response:
+    """One request on a connection of its own."""
+    with client() as made:
+        return made.request(method, url, **options)
+
+
+def short_folder() -> Path:
+    """A folder that is gone when pytest is; its path is short, since those of Unix sockets have to be."""
+    folder = Path(tempfile.mkdtemp(prefix="gr-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return folder
 
 
 class Ports:
@@ -66,7 +86,7 @@ class Gateway:
     """One gateway. `state` is its folder: audit, output, runtime files and (for the demo) the policy are all in it."""
 
     def __init__(self, *arguments: str, demo: bool = False, workers: int = 2, environ: dict[str, str] | None = None):
-        self.state = Path(tempfile.mkdtemp(prefix="gr-", dir="/tmp"))
+        self.state = short_folder()
         self.port = Ports.take(2)
         self.admin_port = self.port + 1
         self.workers = workers
@@ -88,7 +108,6 @@ class Gateway:
             **(environ or {}),
         }
         self.process: subprocess.Popen[bytes] | None = None
-        self._leave_running = False
 
     # -- life ----------------------------------------------------------------------------------------------------------
 
@@ -170,7 +189,7 @@ class Gateway:
         return "".join((self.state / name).read_text("utf-8", "replace") for name in ("stdout", "stderr"))
 
     def admin(self, path: str) -> httpx2.Response:
-        return httpx2.get(f"http://127.0.0.1:{self.admin_port}{path}", timeout=5.0, trust_env=False)
+        return request("GET", f"http://127.0.0.1:{self.admin_port}{path}", timeout=5.0)
 
     def readyz(self) -> dict[str, Any]:
         try:
@@ -187,9 +206,9 @@ class Gateway:
 
     def stat(self, name: str) -> int:
         """One of Envoy's own counters or gauges, 0 when it does not exist yet."""
-        transport = httpx2.HTTPTransport(uds=str(self.runtime / "envoy-admin.sock"))
-        with httpx2.Client(transport=transport, base_url="http://envoy", timeout=5.0) as client:
-            text = client.get("/stats", params={"filter": f"^{name}$"}).text
+        transport = httpx2.HTTPTransport(uds=str(self.runtime / "envoy-admin.sock"), verify=False)
+        with client(transport=transport, base_url="http://envoy") as made:
+            text = made.get("/stats", params={"filter": f"^{name}$"}).text
         return int(text.rpartition(":")[2]) if text.strip() else 0
 
     def metric(self, name: str) -> float:
@@ -225,14 +244,14 @@ class Gateway:
 
     def token(self, *groups: str, subject: str = "user-1", **more: Any) -> str:
         """A token of the demo's identity provider."""
-        answer = httpx2.post(f"http://127.0.0.1:{self.demo_port + 2}/token", trust_env=False,
+        answer = request("POST", f"http://127.0.0.1:{self.demo_port + 2}/token",
                              json={"subject": subject, "groups": list(groups), **more})  # fmt: skip
         return str(answer.json()["access_token"])
 
     def seen(self, what: str = "llm") -> list[dict[str, Any]]:
         """The requests that arrived at the demo's LLM or MCP server, oldest first."""
         port = self.demo_port + (what == "mcp")
-        answer = httpx2.get(f"http://127.0.0.1:{port}/seen", trust_env=False).json()
+        answer = request("GET", f"http://127.0.0.1:{port}/seen").json()
         return list(answer if isinstance(answer, list) else answer["requests"])
 
 

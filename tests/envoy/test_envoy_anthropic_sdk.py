@@ -30,6 +30,8 @@ def _user(text: str) -> list[dict[str, str]]:
     return [{"role": "user", "content": text}]
 
 
+@pytest.mark.promise("clients.anthropic")
+@pytest.mark.promise("llm.dialects")
 def test_a_message_is_answered_and_masked(client: anthropic.Anthropic):
     answer = client.messages.create(messages=_user(TEXT), **ASK)
     assert answer.content[0].text == masked(TEXT)
@@ -37,6 +39,7 @@ def test_a_message_is_answered_and_masked(client: anthropic.Anthropic):
     assert answer.usage.output_tokens > 0
 
 
+@pytest.mark.promise("clients.anthropic")
 @pytest.mark.parametrize("seed", range(4))
 def test_a_streamed_message_says_the_same(client: anthropic.Anthropic, seed):
     with client.messages.stream(messages=_user(TEXT), extra_headers={"X-Demo-Seed": str(seed)}, **ASK) as stream:
@@ -54,6 +57,7 @@ def test_a_tool_call_carries_a_masked_input(client: anthropic.Anthropic):
     assert answer.stop_reason == "tool_use"
 
 
+@pytest.mark.promise("clients.anthropic")
 @pytest.mark.parametrize("seed", range(4))
 def test_a_streamed_tool_call_says_the_same(client: anthropic.Anthropic, seed):
     with client.messages.stream(
@@ -73,6 +77,8 @@ def test_the_list_of_models_is_what_the_caller_may_use(client: anthropic.Anthrop
     assert client.models.retrieve("claude-sonnet").id == "claude-sonnet"
 
 
+@pytest.mark.promise("clients.anthropic")
+@pytest.mark.promise("llm.access")
 @pytest.mark.parametrize("operation", ["create", "stream", "count_tokens"])
 def test_a_model_that_is_not_allowed_is_the_SDKs_own_exception_and_not_retried(  # noqa: N802
     demo: Gateway, intern: anthropic.Anthropic, operation
@@ -120,6 +126,7 @@ def test_an_upstreams_own_error_stays_what_it_is(demo: Gateway):
     assert "failed with 429" in caught.value.message
 
 
+@pytest.mark.promise("llm.survives")
 def test_beta_and_version_headers_reach_the_upstream(demo: Gateway, client: anthropic.Anthropic):
     marker = "beta-2026-11-21-marker"
     client.beta.messages.create(messages=_user("hello"), betas=[marker], **ASK)

@@ -8,6 +8,9 @@ from contextlib import suppress
 
 import httpx2
 import pytest
+from h2.config import H2Configuration
+from h2.connection import H2Connection
+from h2.events import DataReceived, ResponseReceived, StreamEnded
 
 from tests.envoy import policies
 from tests.envoy.conftest import Scripted
@@ -29,6 +32,9 @@ def untouched(scripted: Scripted):
     assert len(scripted.upstream.seen) == before
 
 
+@pytest.mark.promise("bad-input.json")
+@pytest.mark.promise("bad-input.content-type")
+@pytest.mark.promise("bad-input.compressed-request")
 @pytest.mark.usefixtures("untouched")
 @pytest.mark.parametrize(
     ("body", "headers", "status", "reason"),
@@ -71,6 +77,7 @@ def test_a_bad_body_is_refused(scripted: Scripted, body, headers, status, reason
     assert scripted.gateway.record(answer)["reason"] == reason
 
 
+@pytest.mark.promise("bad-input.size")
 @pytest.mark.usefixtures("untouched")
 @pytest.mark.parametrize("version", [1, 2], ids=["HTTP/1.1", "HTTP/2"])
 @pytest.mark.parametrize("announced", [True, False], ids=["with its length", "chunked"])
@@ -100,6 +107,7 @@ def test_a_body_of_100_mb_is_refused(scripted: Scripted, announced, version):
     assert record["verdict"] == "deny"
 
 
+@pytest.mark.promise("bad-input.size")
 @pytest.mark.usefixtures("untouched")
 def test_the_answer_to_a_body_of_100_mb_says_what_the_cap_is(scripted: Scripted):
     """By hand, because few clients read an answer that comes while they still send."""
@@ -162,6 +170,7 @@ def test_a_path_that_servers_read_differently_is_sent_only_as_it_was_judged(scri
     assert {request.body for request in arrived} <= {GOOD.replace(b": ", b":").replace(b", ", b",")}
 
 
+@pytest.mark.promise("bad-input.upgrade")
 @pytest.mark.usefixtures("untouched")
 @pytest.mark.parametrize("path", ["/v1/responses", "/v1/messages", "/mcp/tools"])
 def test_an_upgrade_to_websocket_gets_426(scripted: Scripted, path):
@@ -176,6 +185,7 @@ def test_an_upgrade_to_websocket_gets_426(scripted: Scripted, path):
     assert b"application/json" in answer
 
 
+@pytest.mark.promise("bad-input.http-versions")
 @pytest.mark.parametrize("version", [1, 2], ids=["HTTP/1.1", "HTTP/2"])
 def test_both_versions_of_http_are_served(scripted: Scripted, version):
     with scripted.client(http1=version == 1, http2=version == 2) as client:
@@ -199,6 +209,23 @@ def test_request_smuggling_by_two_lengths_is_refused(scripted: Scripted):
     assert len(scripted.upstream.seen) == before
 
 
+@pytest.mark.usefixtures("untouched")
+@pytest.mark.parametrize(
+    ("body", "reason"),
+    [(GOOD, "body-shape"), (b"", "body-shape"), (None, "body-missing")],
+    ids=["a body", "an empty body", "no body"],
+)
+def test_a_request_is_refused_whose_trailers_follow(scripted: Scripted, body, reason):
+    status, said = _http2(scripted, body, [("x-api-key", "trailing"), ("x-note", "1")])
+    assert (status, json.loads(said)["error"]["code"]) == (400, reason)
+
+
+def test_the_same_request_without_trailers_is_served(scripted: Scripted):
+    status, said = _http2(scripted, GOOD, [])
+    assert (status, b"hello" in said) == (200, True)
+
+
+@pytest.mark.promise("bad-input.client-gone")
 def test_a_client_that_goes_away_in_mid_stream_ends_the_call_upstream_and_is_recorded(scripted: Scripted):
     async def endless(line):
         await line.chunked(policies.chunk("first"))
@@ -218,6 +245,33 @@ def test_a_client_that_goes_away_in_mid_stream_ends_the_call_upstream_and_is_rec
         number = answer.headers["x-gatereeve-id"]
     until("the upstream's connection was closed", lambda: scripted.upstream.gone > gone)
     assert scripted.gateway.record(number)["aborted"] is True
+
+
+def _http2(scripted: Scripted, body: bytes | None, trailers: list[tuple[str, str]]) -> tuple[int, bytes]:
+    """One POST over HTTP/2 that ends in trailers, if there are any: status and body of the answer."""
+    token = scripted.issuer.token("engineering")
+    line = H2Connection(H2Configuration(client_side=True, header_encoding="utf-8"))
+    line.initiate_connection()
+    line.send_headers(1, [(":method", "POST"), (":path", "/v1/chat/completions"), (":scheme", "http"),
+                          (":authority", "x"), ("authorization", f"Bearer {token}"),
+                          ("content-type", "application/json")])  # fmt: skip
+    if body is not None:
+        line.send_data(1, body, end_stream=not trailers)
+    if trailers:
+        line.send_headers(1, trailers, end_stream=True)
+    status, said = 0, b""
+    with socket.create_connection(("127.0.0.1", scripted.gateway.port), timeout=10) as peer:
+        peer.sendall(line.data_to_send())
+        while True:
+            events = line.receive_data(peer.recv(65536))
+            for event in events:
+                if isinstance(event, ResponseReceived):
+                    status = int(dict(event.headers)[":status"])
+                elif isinstance(event, DataReceived):
+                    said += event.data
+                elif isinstance(event, StreamEnded):
+                    return status, said
+            peer.sendall(line.data_to_send())
 
 
 def _raw(gateway: Gateway, head: str, body: bytes = b"") -> bytes:

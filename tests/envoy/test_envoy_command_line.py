@@ -14,8 +14,10 @@ import yaml
 from extproc.demo.policy import DemoPorts, write_policy
 from extproc.supervisor.envoy import find
 from tests.envoy import policies
-from tests.envoy.gateway import ROOT, Ports, until
+from tests.envoy.conftest import echo
+from tests.envoy.gateway import ROOT, Ports, request, short_folder, until
 from tests.envoy.issuer import Issuer
+from tests.envoy.upstream import Upstream
 
 COMMANDS = ["up", "serve", "check", "test", "explain", "render", "token", "version"]
 
@@ -46,6 +48,7 @@ def test_help_names_every_command_and_where_to_start():
     assert "Exit codes" in output
 
 
+@pytest.mark.promise("cli.help")
 @pytest.mark.parametrize("command", COMMANDS)
 def test_each_command_has_help_that_says_what_it_does(command):
     output = _run(command, "--help")
@@ -62,6 +65,7 @@ def test_check_praises_a_good_folder(folder: Path):
     assert "Good" in _run("check", str(folder))
 
 
+@pytest.mark.promise("cli.check")
 def test_check_prints_every_problem_with_its_place_and_what_to_write_instead(folder: Path):
     (folder / "bad.yaml").write_text(
         "apiVersion: gatereeve.dev/v1alpha1\nkind: AgentPolicy\nmetadata: {name: a}\nspec:\n"
@@ -93,6 +97,7 @@ def _case(reason: str, verdict: str = "deny") -> str:
     return yaml.safe_dump(document)
 
 
+@pytest.mark.promise("cli.test")
 def test_test_runs_policy_tests_and_shows_failures_as_a_difference(folder: Path):
     (folder / "tests.yaml").write_text(_case("model-not-allowed"))
     assert "1" in _run("test", str(folder))
@@ -103,6 +108,7 @@ def test_test_runs_policy_tests_and_shows_failures_as_a_difference(folder: Path)
     assert "allowed" in output
 
 
+@pytest.mark.promise("cli.explain")
 def test_explain_says_which_documents_matched_and_which_did_not_and_why(folder: Path, tmp_path: Path):
     call = tmp_path / "call.yaml"
     call.write_text(yaml.safe_dump({"identity": {"subject": "i", "groups": ["interns"]},
@@ -139,6 +145,7 @@ def test_token_without_a_demo_says_what_to_do():
     assert "make run" in output
 
 
+@pytest.mark.promise("cli.render")
 def test_what_render_writes_is_accepted_by_envoy(folder: Path, tmp_path: Path):
     out = tmp_path / "out"
     assert "bootstrap.json" in _run("render", str(folder), "--out", str(out), "--port", str(Ports.take(1)))
@@ -151,14 +158,10 @@ def test_what_render_writes_is_accepted_by_envoy(folder: Path, tmp_path: Path):
                                          ["socket_address"]["port_value"]))  # fmt: skip
 
 
-def test_serve_and_an_envoy_of_ones_own_govern_like_up(tmp_path_factory):
+@pytest.mark.promise("cli.render")
+def test_serve_and_an_envoy_of_ones_own_govern_like_up():
     """What a cluster does: the processor in one place, Envoy with rendered files in another."""
-    import tempfile
-
-    from tests.envoy.conftest import echo
-    from tests.envoy.upstream import Upstream
-
-    base = Path(tempfile.mkdtemp(prefix="gr-", dir="/tmp"))  # socket paths are short
+    base = short_folder()
     upstream, issuer, port = Upstream(Ports.take(1)), Issuer(), Ports.take(2)
     upstream.scripts[""] = echo
     made = policies.Folder(base / "policy", issuer, upstream.port)
@@ -175,13 +178,13 @@ def test_serve_and_an_envoy_of_ones_own_govern_like_up(tmp_path_factory):
             ):  # fmt: skip
                 children.append(subprocess.Popen(command, cwd=ROOT, stdout=out, stderr=out))
                 until("it serves", lambda: _ready(port + 2 - len(children)), 20)
-        answer = httpx2.post(f"http://127.0.0.1:{port}/v1/chat/completions", json=policies.chat("a 4111111111111111"),
-                             headers={"authorization": f"Bearer {issuer.token('engineering')}"},
-                             trust_env=False)  # fmt: skip
+        url, headers = f"http://127.0.0.1:{port}/v1/chat/completions", {}
+        headers["authorization"] = f"Bearer {issuer.token('engineering')}"
+        answer = request("POST", url, json=policies.chat("a 4111111111111111"), headers=headers)
         assert answer.json()["choices"][0]["message"]["content"] == "a [masked:card]"
         children[0].send_signal(signal.SIGTERM)
         assert children[0].wait(10) == 0, (base / "out").read_text()
-        refused = httpx2.post(f"http://127.0.0.1:{port}/v1/chat/completions", json=policies.chat(), trust_env=False)
+        refused = request("POST", url, json=policies.chat())
         assert refused.status_code in (500, 503)
     finally:
         for child in children:
@@ -193,6 +196,6 @@ def test_serve_and_an_envoy_of_ones_own_govern_like_up(tmp_path_factory):
 
 def _ready(port: int) -> bool:
     try:
-        return httpx2.get(f"http://127.0.0.1:{port}/readyz", timeout=5, trust_env=False).status_code in (200, 401, 404)
+        return request("GET", f"http://127.0.0.1:{port}/readyz", timeout=5).status_code in (200, 401, 404)
     except httpx2.HTTPError:
         return False

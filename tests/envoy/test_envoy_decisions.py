@@ -7,7 +7,7 @@ import pytest
 
 from tests.envoy import policies
 from tests.envoy.conftest import Scripted, scripted_gateway
-from tests.envoy.gateway import until
+from tests.envoy.gateway import request, until
 
 GROUPS = [{"groups": ["engineering"]}]
 
@@ -24,6 +24,7 @@ def deciding():
     for entry in (
         policies.document("Model", "pilot", targets=[{"provider": "scripted"}]),
         _agent("watched", subjects=[{"groups": ["watched"]}], mode="observe", models={"allow": ["pilot"]}),
+        _agent("onlooked", subjects=[{"groups": ["onlooked"]}], mode="observe", masking="all"),
         _agent("beside", subjects=[{"groups": ["beside"]}], models={"allow": ["small"]}),
         _agent("beside-pilot", subjects=[{"groups": ["beside"]}], mode="observe", models={"deny": ["small"]}),
         _agent("short", subjects=[{"groups": ["short"]}], models={"allow": ["small"]}, when="call.maxTokens <= 100"),
@@ -47,11 +48,14 @@ def deciding():
 
 def _call(made: Scripted, *groups: str, claims: dict | None = None, **body) -> httpx2.Response:
     token = made.issuer.token(*groups, **(claims or {}))
-    return httpx2.post(f"{made.gateway.url}/v1/chat/completions", json=policies.chat(**body), timeout=20,
-                       headers={"authorization": f"Bearer {token}", "user-agent": "agent/7"},
-                       trust_env=False)  # fmt: skip
+    return request("POST", f"{made.gateway.url}/v1/chat/completions", json=policies.chat(**body), timeout=20,
+                       headers={"authorization": f"Bearer {token}", "user-agent": "agent/7"})  # fmt: skip
 
 
+@pytest.mark.promise("decisions.default-deny")
+@pytest.mark.promise("decisions.conditions")
+@pytest.mark.promise("decisions.reasons")
+@pytest.mark.promise("identity.claims")
 @pytest.mark.parametrize(
     ("groups", "claims", "body", "status", "reason"),
     [
@@ -83,6 +87,7 @@ def test_is_decided_with_its_reason(deciding: Scripted, groups, claims, body, st
         assert answer.headers["x-should-retry"] == "false"
 
 
+@pytest.mark.promise("decisions.observe")
 def test_observing_is_recorded_and_not_enforced(deciding: Scripted):
     record = deciding.gateway.record(_call(deciding, "watched", model="small"))
     assert record["mode"] == "observe"
@@ -95,6 +100,15 @@ def test_observing_is_recorded_and_not_enforced(deciding: Scripted):
     assert "deny" in record["observed"]
 
 
+def test_whom_only_an_observing_policy_selects_is_let_through_and_masked(deciding: Scripted):
+    answer = _call(deciding, "onlooked", model="small", messages=[{"role": "user", "content": "4111 1111 1111 1111"}])
+    assert answer.json()["choices"][0]["message"]["content"] == "[masked:card]"
+    record = deciding.gateway.record(answer)
+    assert (record["verdict"], record["reason"], record["mode"]) == ("allow", "observed", "observe")
+    assert record["obligations"][-1] == "mask all"
+
+
+@pytest.mark.promise("decisions.audit")
 def test_the_record_tells_who_asked_what_became_of_it_and_why(deciding: Scripted):
     answer = _call(deciding, "engineering", model="gpt-4", claims={"tenant": "t9"})
     record = deciding.gateway.record(answer)
@@ -129,6 +143,7 @@ def test_a_refused_mcp_call_is_recorded_with_its_tool(deciding: Scripted):
         "reason": "tool-not-allowed"}  # fmt: skip
 
 
+@pytest.mark.promise("decisions.audit")
 def test_every_exchange_has_exactly_one_record_and_all_are_written_before_the_end(own):
     made: Scripted = own()
     ids = [made.chat().headers["x-gatereeve-id"] for _ in range(30)]
@@ -139,6 +154,7 @@ def test_every_exchange_has_exactly_one_record_and_all_are_written_before_the_en
     assert len(set(ids)) == 60
 
 
+@pytest.mark.promise("decisions.audit-sinks")
 def test_records_go_to_stdout_as_one_json_line_each(own):
     made: Scripted = own("--audit", "stdout:json")
     ids = {made.chat().headers["x-gatereeve-id"] for _ in range(10)}
@@ -151,6 +167,7 @@ def test_records_go_to_stdout_as_one_json_line_each(own):
     assert {entry["id"] for entry in lines()} == ids
 
 
+@pytest.mark.promise("decisions.audit-sinks")
 def test_an_audit_file_is_rotated_and_loses_nothing(own):
     made: Scripted = own("--audit-max-bytes", "4KiB", "--audit-backups", "50")
     ids = [made.chat().headers["x-gatereeve-id"] for _ in range(30)]
@@ -164,10 +181,15 @@ def test_an_audit_file_is_rotated_and_loses_nothing(own):
 
 def test_metrics_count_decisions_tokens_and_masked_texts(own):
     made: Scripted = own()
-    answers = [made.chat(), made.chat(model="none"), made.chat()]
+    with made.client() as client:
+        masked = client.post("/v1/chat/completions", json=policies.chat("card 4111 1111 1111 1111"))
+    answers = [masked, made.chat(model="none"), made.chat()]
     for answer in answers:
         made.gateway.record(answer)
+    # Workers add up for a moment before they count.
+    until("all is counted", lambda: made.gateway.metric("gatereeve_decisions_total") == 3)
     assert made.gateway.metric('gatereeve_decisions_total{plane="llm",reason="model-unknown",verdict="deny"}') == 1
     assert made.gateway.metric('gatereeve_decisions_total{plane="llm",reason="allowed",verdict="allow"}') == 2
     assert made.gateway.metric("gen_ai_client_token_usage_sum") == 6
+    assert made.gateway.metric('gatereeve_masked_total{rule="card"}') == 1
     assert made.gateway.metric("gatereeve_audit_dropped_total") == 0

@@ -5,7 +5,7 @@ import pytest
 
 from tests.envoy import policies
 from tests.envoy.conftest import Scripted
-from tests.envoy.gateway import Ports, until
+from tests.envoy.gateway import Ports, request, until
 from tests.envoy.issuer import AUDIENCE, Issuer
 
 CHAT, MESSAGES, MCP = "/v1/chat/completions", "/v1/messages", "/mcp/tools"
@@ -13,13 +13,17 @@ OTHER = Issuer()  # the same issuer's name, another key
 
 
 def _post(scripted: Scripted, headers: list[tuple[str, str]], path: str = CHAT) -> httpx2.Response:
-    return httpx2.post(f"{scripted.gateway.url}{path}", headers=headers, json=policies.chat(), trust_env=False)
+    return request("POST", f"{scripted.gateway.url}{path}", headers=headers, json=policies.chat())
 
 
 def _bearer(token: str) -> list[tuple[str, str]]:
     return [("authorization", f"Bearer {token}")]
 
 
+@pytest.mark.promise("identity.refused")
+@pytest.mark.promise("identity.providers")
+@pytest.mark.promise("bad-input.hostile-tokens")
+@pytest.mark.promise("bad-input.two-authorization-headers")
 @pytest.mark.parametrize(
     ("make", "reason"),
     [
@@ -68,10 +72,13 @@ def test_is_refused_with_its_own_reason_in_the_dialect(scripted: Scripted, make,
     assert mcp.status_code == 401
     assert mcp.json()["jsonrpc"] == "2.0"
     assert mcp.json()["error"]["data"]["reason"] == reason
-    assert mcp.headers["www-authenticate"].startswith("Bearer ")
+    challenge = mcp.headers["www-authenticate"]
+    assert challenge.startswith("Bearer")
+    assert ('error="invalid_token"' in challenge) is (reason != "token-missing")  # RFC 6750, section 3.1
     assert len(scripted.upstream.seen) == before
 
 
+@pytest.mark.promise("bad-input.hostile-tokens")
 def test_a_token_of_1_MB_is_refused_before_it_is_read(scripted: Scripted):  # noqa: N802
     before = len(scripted.upstream.seen)
     try:
@@ -83,6 +90,9 @@ def test_a_token_of_1_MB_is_refused_before_it_is_read(scripted: Scripted):  # no
     assert len(scripted.upstream.seen) == before
 
 
+@pytest.mark.promise("identity.sources")
+@pytest.mark.promise("bad-input.header-names")
+@pytest.mark.promise("credentials.injected")
 @pytest.mark.parametrize(
     ("name", "form"),
     [
@@ -105,6 +115,8 @@ def test_the_token_is_found_where_SDKs_put_their_key(scripted: Scripted, name, f
     assert arrived.header("api-key") is None
 
 
+@pytest.mark.promise("identity.keys")
+@pytest.mark.promise("identity.cached")
 def test_keys_rotate_while_the_gateway_runs_and_an_unknown_key_is_asked_for_once(own):
     issuer = Issuer().serve(Ports.take(1))
     try:
@@ -132,6 +144,7 @@ def test_keys_rotate_while_the_gateway_runs_and_an_unknown_key_is_asked_for_once
         issuer.close()
 
 
+@pytest.mark.promise("identity.stale-keys")
 def test_stale_keys_serve_while_the_issuer_is_down(own):
     issuer = Issuer().serve(Ports.take(1))
     try:

@@ -9,12 +9,11 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 
-import httpx2
 import pytest
 
 from tests.envoy import policies
 from tests.envoy.conftest import Scripted
-from tests.envoy.gateway import until
+from tests.envoy.gateway import request, until
 from tests.envoy.oracle import SECRETS
 from tests.envoy.upstream import Line
 
@@ -85,6 +84,7 @@ def _is_an_error(answer: bytes) -> None:
     assert SECRET.encode() not in answer
 
 
+@pytest.mark.promise("operation.workers")
 def test_killed_before_its_first_answer_it_is_not_noticed(own):
     made: Scripted = own(workers=2)
     victim = made.gateway.pids()[0]
@@ -101,6 +101,8 @@ def test_killed_before_its_first_answer_it_is_not_noticed(own):
     until("the worker was started again", lambda: len(made.gateway.pids()) == 2 and victim not in made.gateway.pids())
 
 
+@pytest.mark.promise("bad-input.killed")
+@pytest.mark.promise("operation.fail-closed")
 def test_killed_after_the_headers_and_before_the_body(made: Scripted):
     client = Client(made, "x", stream=False)
     client.head()
@@ -111,6 +113,8 @@ def test_killed_after_the_headers_and_before_the_body(made: Scripted):
     assert made.upstream.seen == []
 
 
+@pytest.mark.promise("bad-input.killed")
+@pytest.mark.promise("operation.fail-closed")
 def test_killed_while_it_judges_the_body(made: Scripted):
     client = Client(made, "x", stream=False)
     client.head()
@@ -123,6 +127,8 @@ def test_killed_while_it_judges_the_body(made: Scripted):
     assert made.upstream.seen == []
 
 
+@pytest.mark.promise("bad-input.killed")
+@pytest.mark.promise("operation.fail-closed")
 def test_killed_while_the_upstream_works(made: Scripted):
     async def later(line: Line) -> None:
         await line.wait()
@@ -138,6 +144,8 @@ def test_killed_while_the_upstream_works(made: Scripted):
     _is_an_error(client.finish())
 
 
+@pytest.mark.promise("bad-input.killed")
+@pytest.mark.promise("operation.fail-closed")
 def test_killed_while_it_judges_the_answers_headers(made: Scripted):
     async def later(line: Line) -> None:
         await line.wait()
@@ -155,6 +163,8 @@ def test_killed_while_it_judges_the_answers_headers(made: Scripted):
     _is_an_error(client.finish())
 
 
+@pytest.mark.promise("bad-input.killed")
+@pytest.mark.promise("operation.fail-closed")
 def test_killed_while_it_holds_a_json_answer(made: Scripted):
     answer = policies.completion(SECRET)
 
@@ -174,6 +184,8 @@ def test_killed_while_it_holds_a_json_answer(made: Scripted):
     _is_an_error(client.finish())
 
 
+@pytest.mark.promise("bad-input.killed")
+@pytest.mark.promise("operation.fail-closed")
 def test_killed_in_mid_stream_it_ends_the_answer(made: Scripted):
     async def two(line: Line) -> None:
         await line.chunked(policies.chunk("first "))
@@ -194,6 +206,8 @@ def test_killed_in_mid_stream_it_ends_the_answer(made: Scripted):
     assert not answer.endswith(b"0\r\n\r\n")  # cut off, not ended as if it were whole
 
 
+@pytest.mark.promise("bad-input.killed")
+@pytest.mark.promise("operation.fail-closed")
 def test_killed_with_a_piece_of_the_stream_in_its_hands(made: Scripted):
     async def two(line: Line) -> None:
         await line.chunked(policies.chunk("first "))
@@ -216,6 +230,8 @@ def test_killed_with_a_piece_of_the_stream_in_its_hands(made: Scripted):
     assert not answer.endswith(b"0\r\n\r\n")
 
 
+@pytest.mark.promise("bad-input.killed")
+@pytest.mark.promise("operation.fail-closed")
 def test_killed_while_it_holds_back_the_tail_before_the_trailers(made: Scripted):
     async def trailers(line: Line) -> None:
         await line.chunked(policies.chunk("first ") + policies.chunk(f"card {SECRET[:12]}"))
@@ -237,6 +253,8 @@ def test_killed_while_it_holds_back_the_tail_before_the_trailers(made: Scripted)
     assert not answer.endswith(b"0\r\n\r\n")
 
 
+@pytest.mark.promise("bad-input.no-processor")
+@pytest.mark.promise("operation.fail-closed")
 def test_without_a_processor_nothing_passes(made: Scripted):
     assert made.chat().status_code == 200
     pids = made.gateway.pids()
@@ -244,7 +262,7 @@ def test_without_a_processor_nothing_passes(made: Scripted):
     _kill(pids)
     before = len(made.upstream.seen)
     for path in ("/v1/chat/completions", "/v1/messages", "/mcp/tools", "/anything"):
-        answer = httpx2.post(f"{made.gateway.url}{path}", json=policies.chat(), timeout=15, trust_env=False,
+        answer = request("POST", f"{made.gateway.url}{path}", json=policies.chat(), timeout=15,
                              headers={"authorization": f"Bearer {made.issuer.token('engineering')}"})  # fmt: skip
         assert answer.status_code in (500, 503)
         assert "error" in answer.json()

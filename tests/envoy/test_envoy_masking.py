@@ -3,10 +3,9 @@
 import json
 import time
 
-import httpx2
 import pytest
 
-from tests.envoy.gateway import Gateway
+from tests.envoy.gateway import Gateway, client, request
 from tests.envoy.oracle import SECRETS, TEXT, assert_clean, masked
 
 SEEDS = range(12)
@@ -17,7 +16,7 @@ ARGUMENTS = {"to": masked(SECRETS[1]), "note": masked(f"card\n{SECRETS[0]}"), "n
 def _ask(demo: Gateway, path: str, body: dict, seed: int = 0) -> bytes:
     headers = {"authorization": f"Bearer {demo.token('engineering')}", "x-demo-seed": str(seed),
                "anthropic-version": "2023-06-01"}  # fmt: skip
-    answer = httpx2.post(f"{demo.url}{path}", json=body, headers=headers, timeout=20, trust_env=False)
+    answer = request("POST", f"{demo.url}{path}", json=body, headers=headers, timeout=20)
     assert answer.status_code == 200
     assert_clean(answer.content)
     return answer.content
@@ -31,12 +30,15 @@ def _chat(text: str, **more) -> dict:
     return {"model": "gpt-4", "messages": [{"role": "user", "content": text}], **more}
 
 
+@pytest.mark.promise("masking.stream")
+@pytest.mark.promise("masking.cuts")
 @pytest.mark.parametrize("seed", SEEDS)
 def test_a_chat_stream_reads_like_the_masked_whole(demo: Gateway, seed):
     events = _events(_ask(demo, "/v1/chat/completions", _chat(TEXT, stream=True), seed))
     assert "".join(c["delta"].get("content") or "" for e in events for c in e["choices"]) == masked(TEXT)
 
 
+@pytest.mark.promise("masking.stream")
 @pytest.mark.parametrize("seed", SEEDS)
 def test_a_responses_stream_reads_like_the_masked_whole_in_every_place(demo: Gateway, seed):
     events = _events(_ask(demo, "/v1/responses", {"model": "gpt-4", "input": TEXT, "stream": True}, seed))
@@ -49,6 +51,7 @@ def test_a_responses_stream_reads_like_the_masked_whole_in_every_place(demo: Gat
     assert by_type["response.completed"][0]["response"]["output"][0]["content"][0]["text"] == masked(TEXT)
 
 
+@pytest.mark.promise("masking.stream")
 @pytest.mark.parametrize("seed", SEEDS)
 def test_a_messages_stream_reads_like_the_masked_whole(demo: Gateway, seed):
     body = {"model": "claude-sonnet", "max_tokens": 9, "stream": True, "messages": _chat(TEXT)["messages"]}
@@ -58,6 +61,7 @@ def test_a_messages_stream_reads_like_the_masked_whole(demo: Gateway, seed):
     assert [e["type"] for e in events][-1] == "message_stop"
 
 
+@pytest.mark.promise("masking.tool-arguments")
 @pytest.mark.parametrize("seed", SEEDS)
 @pytest.mark.parametrize("api", ["chat", "responses", "messages"])
 def test_arguments_of_a_streamed_tool_call_are_masked_json(demo: Gateway, api, seed):
@@ -83,6 +87,7 @@ def test_arguments_of_a_streamed_tool_call_are_masked_json(demo: Gateway, api, s
     assert json.loads(text) == ARGUMENTS
 
 
+@pytest.mark.promise("masking.document")
 @pytest.mark.parametrize(
     ("path", "body", "read"),
     [
@@ -99,8 +104,8 @@ def test_a_whole_answer_is_masked_too(demo: Gateway, path, body, read):
 
 def test_log_probabilities_would_tell_the_text_so_they_are_dropped_and_noted(demo: Gateway):
     headers = {"authorization": f"Bearer {demo.token('engineering')}"}
-    answer = httpx2.post(f"{demo.url}/v1/chat/completions", json=_chat(TEXT, logprobs=True), headers=headers,
-                         timeout=20, trust_env=False)  # fmt: skip
+    answer = request("POST", f"{demo.url}/v1/chat/completions", json=_chat(TEXT, logprobs=True), headers=headers,
+                         timeout=20)  # fmt: skip
     assert answer.json()["choices"][0]["logprobs"] is None
     assert_clean(answer.content)
     assert "logprobs-dropped" in demo.record(answer)["notes"]
@@ -108,8 +113,8 @@ def test_log_probabilities_would_tell_the_text_so_they_are_dropped_and_noted(dem
 
 def test_the_record_counts_what_was_masked_and_holds_none_of_it(demo: Gateway):
     headers = {"authorization": f"Bearer {demo.token('engineering')}", "x-demo-seed": "3"}
-    answer = httpx2.post(f"{demo.url}/v1/chat/completions", json=_chat(TEXT, stream=True), headers=headers,
-                         timeout=20, trust_env=False)  # fmt: skip
+    answer = request("POST", f"{demo.url}/v1/chat/completions", json=_chat(TEXT, stream=True), headers=headers,
+                         timeout=20)  # fmt: skip
     record = demo.record(answer)
     assert record["masked"]["card"] == 1
     assert record["masked"]["email"] == 1
@@ -117,12 +122,14 @@ def test_the_record_counts_what_was_masked_and_holds_none_of_it(demo: Gateway):
     assert_clean(json.dumps(record))
 
 
+@pytest.mark.promise("masking.stream")
+@pytest.mark.promise("masking.hold-back")
 def test_a_stream_flows_while_it_is_masked(demo: Gateway):
     """Prose is not held back: the first words are there long before the upstream has said the last."""
     headers = {"authorization": f"Bearer {demo.token('engineering')}", "x-demo-delay": "0.1", "x-demo-seed": "1"}
     text = "These are plain words without anything to mask in them. " * 6
-    with httpx2.stream("POST", f"{demo.url}/v1/chat/completions", json=_chat(text, stream=True), headers=headers,
-                       timeout=20, trust_env=False) as answer:  # fmt: skip
+    url = f"{demo.url}/v1/chat/completions"
+    with client() as made, made.stream("POST", url, json=_chat(text, stream=True), headers=headers) as answer:
         times = [time.monotonic() for _ in answer.iter_bytes()]
     assert len(times) > 5
     assert times[-1] - times[0] > 0.4

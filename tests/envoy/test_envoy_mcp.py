@@ -1,6 +1,7 @@
 """MCP through the real Envoy: the official client in both eras, and messages that no good client sends."""
 
 import json
+import uuid
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -14,7 +15,7 @@ from mcp.shared.exceptions import MCPError
 from extproc.demo.mcp_content import CUSTOMER, NOTE
 from tests.envoy import policies
 from tests.envoy.conftest import Scripted
-from tests.envoy.gateway import Gateway
+from tests.envoy.gateway import Gateway, request
 from tests.envoy.oracle import assert_clean, masked
 
 CARD = "4111 1111 1111 1111"
@@ -29,9 +30,7 @@ def era(request) -> str:
 
 
 def _http(demo: Gateway, *groups: str, **headers: str) -> httpx2.AsyncClient:
-    return httpx2.AsyncClient(
-        headers={"authorization": f"Bearer {demo.token(*groups)}", **headers}, timeout=20.0, trust_env=False
-    )
+    return httpx2.AsyncClient(headers={"authorization": f"Bearer {demo.token(*groups)}", **headers}, timeout=20.0)
 
 
 @asynccontextmanager
@@ -48,6 +47,9 @@ def _text(result: Any) -> str:
     return "".join(block.text for block in result.content if isinstance(block, types.TextContent))
 
 
+@pytest.mark.promise("clients.mcp")
+@pytest.mark.promise("mcp.eras")
+@pytest.mark.promise("mcp.filtered")
 @pytest.mark.parametrize(
     ("group", "tools"),
     [
@@ -60,6 +62,8 @@ async def test_the_list_of_tools_is_what_the_caller_may_call(demo: Gateway, era,
         assert [tool.name for tool in (await client.list_tools()).tools] == tools
 
 
+@pytest.mark.promise("clients.mcp")
+@pytest.mark.promise("masking.mcp")
 @pytest.mark.parametrize("sse", ["0", "1"], ids=["JSON", "SSE"])
 async def test_an_allowed_call_is_answered_and_masked(demo: Gateway, era, sse):
     async with _client(demo, era, "engineering", **{"x-demo-sse": sse}) as client:
@@ -71,6 +75,7 @@ async def test_an_allowed_call_is_answered_and_masked(demo: Gateway, era, sse):
     assert_clean(result.model_dump_json())
 
 
+@pytest.mark.promise("masking.mcp")
 async def test_progress_messages_are_masked_too(demo: Gateway, era):
     heard: list[str] = []
 
@@ -82,6 +87,8 @@ async def test_progress_messages_are_masked_too(demo: Gateway, era):
     assert heard == [masked(f"Found: {CUSTOMER}")]
 
 
+@pytest.mark.promise("clients.mcp")
+@pytest.mark.promise("mcp.tools")
 @pytest.mark.parametrize(
     ("group", "tool"),
     [
@@ -91,16 +98,18 @@ async def test_progress_messages_are_masked_too(demo: Gateway, era):
     ],
 )
 async def test_a_denied_call_is_a_failed_tool_and_the_client_goes_on(demo: Gateway, era, group, tool):
-    before = [entry for entry in demo.seen("mcp") if _named(entry) == tool]
-    async with _client(demo, era, group) as client:
+    marker = uuid.uuid4().hex
+    async with _client(demo, era, group, **{"x-test": marker}) as client:
         result = await client.call_tool(tool, {"name": "x"})
         assert result.is_error
         assert "tool-not-allowed" in _text(result)
         after = await client.call_tool("read_note", {"name": "x"})
         assert _text(after) == NOTE
-    assert [entry for entry in demo.seen("mcp") if _named(entry) == tool] == before
+    assert "read_note" in _arrived(demo, marker)
+    assert tool not in _arrived(demo, marker)
 
 
+@pytest.mark.promise("mcp.methods")
 async def test_prompts_and_resources_are_under_policy_too(demo: Gateway, era):
     async with _client(demo, era, "engineering") as client:
         assert [p.name for p in (await client.list_prompts()).prompts] == ["summarise"]
@@ -114,9 +123,10 @@ async def test_prompts_and_resources_are_under_policy_too(demo: Gateway, era):
         assert [t.name for t in (await client.list_tools()).tools] == ["read_note"]
 
 
-def _named(entry: dict[str, Any]) -> Any:
-    body = entry["body"]
-    return body.get("params", {}).get("name") if isinstance(body, dict) else None
+def _arrived(demo: Gateway, marker: str) -> list[Any]:
+    """What the calls that carried this marker were about, as the demo's server saw them."""
+    bodies = [entry["body"] for entry in demo.seen("mcp") if entry["headers"].get("x-test") == marker]
+    return [body.get("params", {}).get("name") if isinstance(body, dict) else body for body in bodies]
 
 
 # -- messages by hand ------------------------------------------------------------------------------------------------
@@ -124,12 +134,12 @@ def _named(entry: dict[str, Any]) -> Any:
 
 def _post(gateway: Gateway, token: str, message: Any, path: str = "/mcp/demo", **headers: str) -> httpx2.Response:
     body = message if isinstance(message, bytes) else json.dumps(message).encode()
-    return httpx2.post(
+    return request(
+        "POST",
         f"{gateway.url}{path}",
         content=body,
         headers={"authorization": f"Bearer {token}", "accept": ACCEPT, "content-type": "application/json", **headers},
         timeout=20.0,
-        trust_env=False,
     )
 
 
@@ -142,6 +152,7 @@ def _mirrors(method: str, name: str = "") -> dict[str, str]:
     return headers | ({"mcp-name": name} if name else {})
 
 
+@pytest.mark.promise("mcp.filtered")
 @pytest.mark.parametrize("sse", ["0", "1"], ids=["JSON", "SSE"])
 def test_a_filtered_list_keeps_its_pages_and_becomes_private(demo: Gateway, sse):
     cursor, names = None, []
@@ -161,6 +172,7 @@ def test_a_filtered_list_keeps_its_pages_and_becomes_private(demo: Gateway, sse)
     assert cursor is None
 
 
+@pytest.mark.promise("mcp.headers")
 @pytest.mark.parametrize(
     ("headers", "named"),
     [
@@ -174,15 +186,16 @@ def test_a_filtered_list_keeps_its_pages_and_becomes_private(demo: Gateway, sse)
     ],
 )  # fmt: skip
 def test_headers_that_contradict_the_body_are_refused(demo: Gateway, headers, named):
-    before = len(demo.seen("mcp"))
+    marker = uuid.uuid4().hex
     message = _modern("tools/call", id="a-7", name=named, arguments={})
-    answer = _post(demo, demo.token("engineering"), message, **headers)
+    answer = _post(demo, demo.token("engineering"), message, **headers, **{"x-test": marker})
     assert answer.status_code == 400
     assert answer.json()["error"]["code"] == -32020
     assert answer.json()["id"] == "a-7"
-    assert len(demo.seen("mcp")) == before
+    assert _arrived(demo, marker) == []
 
 
+@pytest.mark.promise("bad-input.header-names")
 def test_header_names_in_any_case_mirror_the_body(demo: Gateway):
     headers = {"MCP-PROTOCOL-VERSION": MODERN, "mCP-mETHOD": "tools/call", "MCP-NAME": "read_note"}
     message = _modern("tools/call", name="read_note", arguments={})
@@ -191,13 +204,14 @@ def test_header_names_in_any_case_mirror_the_body(demo: Gateway):
     assert answer.json()["result"]["content"][0]["text"] == NOTE
 
 
+@pytest.mark.promise("mcp.batches")
 def test_a_batch_is_refused(demo: Gateway):
-    before = len(demo.seen("mcp"))
+    marker = uuid.uuid4().hex
     call = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": "delete_note"}}
-    answer = _post(demo, demo.token("engineering"), [call, {**call, "id": 2}])
+    answer = _post(demo, demo.token("engineering"), [call, {**call, "id": 2}], **{"x-test": marker})
     assert answer.status_code == 400
     assert answer.json()["error"]["data"]["reason"] == "batch-refused"
-    assert len(demo.seen("mcp")) == before
+    assert _arrived(demo, marker) == []
 
 
 @pytest.mark.parametrize(
@@ -211,13 +225,15 @@ def test_a_batch_is_refused(demo: Gateway):
     ],
 )  # fmt: skip
 def test_a_message_that_is_none_is_refused(demo: Gateway, body, code):
-    before = len(demo.seen("mcp"))
-    answer = _post(demo, demo.token("engineering"), body)
+    marker = uuid.uuid4().hex
+    answer = _post(demo, demo.token("engineering"), body, **{"x-test": marker})
     assert answer.status_code == 400
     assert answer.json()["error"]["code"] == code
-    assert len(demo.seen("mcp")) == before
+    assert _arrived(demo, marker) == []
 
 
+@pytest.mark.promise("mcp.judged-is-sent")
+@pytest.mark.promise("bad-input.duplicate-keys")
 def test_a_name_said_twice_is_judged_and_sent_as_one(scripted: Scripted):
     async def answer(line):
         await line.whole(b'{"jsonrpc":"2.0","id":1,"result":{"content":[],"isError":false}}')
@@ -237,6 +253,7 @@ def test_a_name_said_twice_is_judged_and_sent_as_one(scripted: Scripted):
     assert arrived.json()["params"]["name"] == "read_b"
 
 
+@pytest.mark.promise("mcp.route")
 def test_a_server_is_found_by_host_as_well_and_gets_its_own_credential(scripted: Scripted):
     async def answer(line):
         await line.whole(b'{"jsonrpc":"2.0","id":1,"result":{"content":[{"type":"text","text":"ok"}],"isError":false}}')
@@ -254,6 +271,7 @@ def test_a_server_is_found_by_host_as_well_and_gets_its_own_credential(scripted:
     assert denied.json()["result"]["isError"] is True
 
 
+@pytest.mark.promise("mcp.eras")
 def test_sessions_pass_in_both_directions(demo: Gateway):
     token = demo.token("engineering")
     hello = {"jsonrpc": "2.0", "id": 0, "method": "initialize",
@@ -265,7 +283,7 @@ def test_sessions_pass_in_both_directions(demo: Gateway):
     assert len(_post(demo, token, listing, **session).json()["result"]["tools"]) == 2
     note = {"jsonrpc": "2.0", "method": "notifications/initialized"}
     assert _post(demo, token, note, **session).status_code == 202
-    closed = httpx2.delete(f"{demo.url}/mcp/demo", headers={"authorization": f"Bearer {token}", **session})
+    closed = request("DELETE", f"{demo.url}/mcp/demo", headers={"authorization": f"Bearer {token}", **session})
     assert closed.status_code == 204
     assert _post(demo, token, listing, **session).status_code == 404
 

@@ -35,6 +35,9 @@ def _user(text: str) -> list[dict[str, str]]:
     return [{"role": "user", "content": text}]
 
 
+@pytest.mark.promise("clients.openai")
+@pytest.mark.promise("llm.dialects")
+@pytest.mark.promise("llm.rewrite")
 def test_a_chat_completion_is_answered_and_masked(client: openai.OpenAI):
     answer = client.chat.completions.create(model="gpt-4", messages=_user(TEXT))
     assert answer.choices[0].message.content == masked(TEXT)
@@ -62,6 +65,8 @@ def test_a_tool_call_carries_masked_arguments(client: openai.OpenAI):
                          "n": 12345678901234567890}  # fmt: skip
 
 
+@pytest.mark.promise("clients.openai")
+@pytest.mark.promise("masking.tool-arguments")
 @pytest.mark.parametrize("seed", range(4))
 def test_a_streamed_tool_call_says_the_same(client: openai.OpenAI, seed):
     stream = client.chat.completions.create(
@@ -80,6 +85,8 @@ def test_a_response_is_answered_and_masked(client: openai.OpenAI):
     assert answer.status == "completed"
 
 
+@pytest.mark.promise("clients.openai")
+@pytest.mark.promise("llm.dialects")
 def test_a_streamed_response_says_the_same_in_its_deltas_and_in_its_end(client: openai.OpenAI):
     with client.responses.stream(model="gpt-4", input=TEXT, **SEED) as stream:
         deltas = [event.delta for event in stream if event.type == "response.output_text.delta"]
@@ -98,6 +105,7 @@ def test_a_streamed_response_calls_a_tool_with_masked_arguments(client: openai.O
         assert_clean(arguments)
 
 
+@pytest.mark.promise("llm.models")
 def test_the_list_of_models_is_what_the_caller_may_use(client: openai.OpenAI, intern: openai.OpenAI):
     assert [m.id for m in client.models.list()] == ["claude-sonnet", "gpt-4", "gpt-4o-mini"]
     assert [m.id for m in intern.models.list()] == ["gpt-4o-mini"]
@@ -110,6 +118,8 @@ def test_a_model_that_the_caller_may_not_use_does_not_exist_for_retrieve(intern:
     assert "model-unknown" in str(caught.value)
 
 
+@pytest.mark.promise("clients.openai")
+@pytest.mark.promise("llm.access")
 @pytest.mark.parametrize("stream", [False, True], ids=["plain", "streamed"])
 @pytest.mark.parametrize(
     ("model", "error", "reason"),

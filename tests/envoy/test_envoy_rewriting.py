@@ -17,6 +17,8 @@ def _send(scripted: Scripted, script: str, body: bytes, path: str = "/v1/chat/co
     return answer, arrived
 
 
+@pytest.mark.promise("llm.rewrite")
+@pytest.mark.promise("llm.survives")
 def test_the_alias_becomes_the_upstreams_model_and_everything_else_stays_as_it_was(scripted: Scripted):
     body = (
         b'{"zeta": 1, "model": "gpt-4", "unknown_field": {"b": [2.50, 1e3], "a": null}, '
@@ -32,6 +34,8 @@ def test_the_alias_becomes_the_upstreams_model_and_everything_else_stays_as_it_w
     assert scripted.gateway.record(answer)["upstream_model"] == "upstream-large"
 
 
+@pytest.mark.promise("llm.judged-is-sent")
+@pytest.mark.promise("bad-input.duplicate-keys")
 def test_a_model_said_twice_is_judged_and_sent_as_one(scripted: Scripted):
     body = b'{"model":"forbidden","messages":[{"role":"user","content":"x"}],"model":"small"}'
     answer, arrived = _send(scripted, "twice", body)
@@ -47,6 +51,7 @@ def test_a_model_said_twice_is_judged_and_sent_as_one(scripted: Scripted):
     assert scripted.upstream.arrivals("twice swapped") == []
 
 
+@pytest.mark.promise("credentials.stripped")
 def test_no_form_of_the_clients_credential_reaches_the_upstream(scripted: Scripted):
     token = scripted.issuer.token("engineering")
     answer, arrived = _send(
@@ -64,6 +69,21 @@ def test_no_form_of_the_clients_credential_reaches_the_upstream(scripted: Script
     assert not [name for name, _ in arrived.headers if name.startswith(("x-gatereeve", "x-envoy", "x-forwarded"))]
 
 
+@pytest.mark.promise("llm.survives")
+def test_the_clients_token_reaches_the_upstream_under_no_name(scripted: Scripted):
+    token = scripted.issuer.token("engineering")
+    answer, arrived = _send(
+        scripted, "anyname", json.dumps(policies.chat()).encode(),
+        f"/v1/chat/completions?trace={token}&model=evil&api-version=1&x={token[:9]}%{ord(token[9]):x}{token[10:]}",
+        **{"authorization": f"Bearer {token}", "x-trace": f"a {token} b", "baggage": f"t={token}",
+           "x-remote-user": "root", "cf-connecting-ip": "10.9.8.7", "x-ms-client-principal": "cm9vdA=="},
+    )  # fmt: skip
+    assert answer.status_code == 200, answer.text
+    for canary in (token, token[-40:], "root", "10.9.8.7", "cm9vdA==", "evil"):
+        assert canary.encode() not in arrived.everything
+    assert arrived.path == "/v1/chat/completions?api-version=1"
+
+
 def test_headers_that_are_none_of_ours_survive(scripted: Scripted):
     _, arrived = _send(
         scripted, "survive", json.dumps(policies.chat()).encode(),
@@ -77,6 +97,7 @@ def test_headers_that_are_none_of_ours_survive(scripted: Scripted):
     assert arrived.header("user-agent") == "agent/1"
 
 
+@pytest.mark.promise("bad-input.compressed-request")
 def test_a_gzipped_request_is_judged_and_sent_plain(scripted: Scripted):
     body = json.dumps(policies.chat("zipped", model="gpt-4")).encode()
     answer, arrived = _send(scripted, "gzip", gzip.compress(body), **{"content-encoding": "gzip"})
@@ -103,6 +124,7 @@ def test_a_large_body_arrives_whole(scripted: Scripted, size):
     scripted.upstream.seen.remove(arrived)
 
 
+@pytest.mark.promise("llm.count-tokens")
 def test_count_tokens_is_rewritten_like_a_message(scripted: Scripted):
     async def count(line):
         await line.whole(b'{"input_tokens": 7}')

@@ -4,17 +4,19 @@ import stat
 from collections import Counter
 from pathlib import Path
 
-import httpx2
+import pytest
 
 from tests.envoy import policies
 from tests.envoy.conftest import Scripted
-from tests.envoy.gateway import Gateway, until
+from tests.envoy.gateway import Gateway, request, until
 from tests.envoy.test_envoy_operation import Load
 
 ENV_CANARY = "sk-canary-from-the-environment"
 PROMPT = "prompt-canary-do-not-log"
 
 
+@pytest.mark.promise("credentials.rotated")
+@pytest.mark.promise("operation.reload")
 def test_a_credential_file_is_rotated_without_a_restart_and_without_a_failed_call(own):
     made: Scripted = own()
     with Load(made) as load:
@@ -31,6 +33,7 @@ def test_a_credential_file_is_rotated_without_a_restart_and_without_a_failed_cal
     assert set(used) == {f"Bearer {policies.UPSTREAM_KEY}", *(f"Bearer sk-rotated-{n}" for n in range(3))}
 
 
+@pytest.mark.promise("credentials.rotated")
 def test_a_credential_as_kubernetes_mounts_it_is_rotated_by_its_symbolic_link(own):
     made: Scripted = own(start=False, workers=1)
     mount = made.gateway.state / "mount"
@@ -55,6 +58,7 @@ def test_a_credential_as_kubernetes_mounts_it_is_rotated_by_its_symbolic_link(ow
     until("the new secret is used", rotated, 8)
 
 
+@pytest.mark.promise("credentials.injected")
 def test_header_and_format_of_a_credential_are_the_providers(own):
     made: Scripted = own(start=False, workers=1, environ={"TEST_UPSTREAM_KEY": ENV_CANARY})
     made.folder.write(policies.document("LLMProvider", "scripted", dialects=["anthropic-messages"],
@@ -74,6 +78,7 @@ def test_header_and_format_of_a_credential_are_the_providers(own):
     assert arrived.path == "/prefix/v1/messages"
 
 
+@pytest.mark.promise("credentials.unavailable")
 def test_a_credential_that_cannot_be_had_refuses_the_call_and_is_named_without_its_value(own):
     made: Scripted = own(start=False, workers=1)
     made.folder.write(policies.document("LLMProvider", "scripted", dialects=["openai-chat"],
@@ -90,6 +95,8 @@ def test_a_credential_that_cannot_be_had_refuses_the_call_and_is_named_without_i
     until("the secret is there", lambda: made.chat().status_code == 200, 8)
 
 
+@pytest.mark.promise("credentials.unseen")
+@pytest.mark.promise("operation.admin")
 def test_no_secret_token_or_prompt_is_in_any_artefact(own):
     made: Scripted = own(start=False, environ={"TEST_UPSTREAM_KEY": ENV_CANARY})
     made.folder.write(policies.document("LLMProvider", "env", dialects=["openai-chat"],
@@ -103,10 +110,10 @@ def test_no_secret_token_or_prompt_is_in_any_artefact(own):
     token = made.issuer.token("engineering", secret_claim="claim-canary")
     bad = made.issuer.token("engineering", exp=1_700_000_000)
     for authorization, model in ((token, "small"), (token, "env"), (token, PROMPT), (bad, "small")):
-        answer = httpx2.post(f"{made.gateway.url}/v1/chat/completions", json=policies.chat(PROMPT, model=model),
-                             headers={"authorization": f"Bearer {authorization}"}, trust_env=False)  # fmt: skip
+        answer = request("POST", f"{made.gateway.url}/v1/chat/completions", json=policies.chat(PROMPT, model=model),
+                             headers={"authorization": f"Bearer {authorization}"})  # fmt: skip
         made.gateway.record(answer)
-    httpx2.post(f"{made.gateway.url}/v1/chat/completions", content=b'{"' + PROMPT.encode(), trust_env=False,
+    request("POST", f"{made.gateway.url}/v1/chat/completions", content=b'{"' + PROMPT.encode(),
                 headers={"authorization": f"Bearer {token}", "content-type": "application/json"})  # fmt: skip
     assert {request.header("authorization") for request in made.upstream.seen} == {
         f"Bearer {policies.UPSTREAM_KEY}", f"Bearer {ENV_CANARY}"}  # fmt: skip

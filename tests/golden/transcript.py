@@ -39,11 +39,11 @@ class FakeStream:
 class FakeFilter:
     """Implements exchange.text.TextFilter for the literals in SECRETS."""
 
-    def text(self, text):
+    def text(self, text, before=""):
         text.encode("utf-8")
         return mask(text)
 
-    def stream(self):
+    def stream(self, before=""):
         return FakeStream()
 
 

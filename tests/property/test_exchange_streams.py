@@ -261,3 +261,142 @@ def test_documents_of_any_shape_raise_nothing_but_our_own_errors(name, doc, kind
     if isinstance(doc, dict):
         with suppress(BadRequest):
             DIALECTS[name].read("chat", doc, Place("m"))
+
+
+class Near:
+    """A filter that masks a number only behind a word, and so shows what stands before each text."""
+
+    def __init__(self, before=""):
+        self.held = before
+        self.out = len(before)
+
+    def text(self, text, before=""):
+        return self.stream(before).whole(text)
+
+    def stream(self, before=""):
+        return Near(before[-20:])
+
+    def whole(self, text):
+        return self.feed(text) + self.flush()
+
+    def feed(self, text):
+        self.held += text
+        return ""
+
+    def flush(self):
+        before, text = self.held[: self.out], self.held[self.out :]
+        self.held, self.out = "", 0
+        return text.replace("7", "<7>") if "ssn" in before else text
+
+
+near_texts = st.lists(st.sampled_from(["ssn", "7", '"', ":", ",", "x" * 9, "\\u0073", "sn", "{", "[", " ", "\ud83d"]))
+
+
+@settings(max_examples=400, deadline=None)
+@given(near_texts.map("".join), st.data())
+def test_what_stands_before_a_value_in_a_json_channel_is_the_same_for_every_cut(text, data):
+    stream = JsonTextStream(Near())
+    out = "".join([stream.feed(piece) for piece in pieces(data.draw, text)]) + stream.flush()
+    assert out == mask_json_text(Near(), text)
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    st.sampled_from(['{"ssn":%s}', '{"ssn" : [%s]}', '{"a":"x","s\\u0073n":{"b":%s}}', "[ssn: %s]", "ssn %s"]),
+    st.data(),
+)
+def test_a_json_channel_sees_the_key_of_each_value(shape, data):
+    for value in ("7", '"7"'):
+        if value == "7" and shape[-3:] in ("%s]", " %s"):
+            continue  # loose text knows its own words
+        stream = JsonTextStream(Near())
+        out = "".join([stream.feed(piece) for piece in pieces(data.draw, shape % value)]) + stream.flush()
+        assert "<7>" in out
+        unkeyed = shape.replace("ssn", "xyz").replace("s\\u0073n", "x") % value
+        assert "<7>" not in mask_json_text(Near(), unkeyed)
+
+
+# Any sequence of events, of any shape: what a client may join, place by place, holds no secret.
+CUTS = ["SECRET-", "TOKEN", "SECRET-TOKEN", "SECR", "ET-TOKEN", "SECRET", "-TOKEN", "4111 1111", " 1111 1111", "x", ""]
+cut_texts = st.sampled_from(CUTS)
+NAMES = [
+    "content",
+    "x",
+    "text",
+    "data",
+    "signature",
+    "arguments",
+    "annotations",
+    "partial_json",
+    "stdout",
+    "item",
+    "name",
+]
+foreign = st.recursive(
+    cut_texts,
+    lambda inner: (
+        st.lists(inner, min_size=1, max_size=2) | st.dictionaries(st.sampled_from(NAMES), inner, min_size=1, max_size=2)
+    ),
+    max_leaves=4,
+)
+foreign_objects = st.dictionaries(st.sampled_from(NAMES), foreign, min_size=1, max_size=3)
+indexes = st.dictionaries(st.sampled_from(["index", "output_index", "content_index"]), st.integers(0, 1), max_size=2)
+EVENTS = {
+    "openai-chat": st.one_of(
+        st.builds(lambda more, delta: {"choices": [{**more, "delta": delta}]}, indexes, foreign_objects),
+        st.builds(
+            lambda more, call: {"choices": [{"index": 0, "delta": {"tool_calls": [{**call, **more}]}}]},
+            indexes,
+            foreign_objects,
+        ),
+        st.builds(lambda more: {"choices": [], **more}, foreign_objects),
+        st.just({"choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]}),
+        st.just({"error": {"message": "x"}}),
+    ),
+    "anthropic-messages": st.builds(
+        lambda kind, more, where, delta: {**more, "type": kind, **where, "delta": delta, "content_block": delta},
+        st.sampled_from(["content_block_delta", "content_block_start", "content_block_stop", "message_start", "x"]),
+        foreign_objects,
+        indexes,
+        foreign_objects,
+    ),
+    "openai-responses": st.builds(
+        lambda kind, more, where, delta: {**more, "type": kind, **where, "delta": delta},
+        st.sampled_from(["response.output_text.delta", "response.output_text.done", "response.x.delta", "response.x"]),
+        foreign_objects,
+        indexes,
+        cut_texts | foreign_objects,
+    ),
+}
+
+
+def leaves_of(node, path, joined):
+    if isinstance(node, str):
+        joined[path] = joined.get(path, "") + node
+    elif isinstance(node, dict):
+        for key, value in node.items():
+            leaves_of(value, (*path, key), joined)
+    elif isinstance(node, list):
+        for position, item in enumerate(node):
+            index = item.get("index", position) if isinstance(item, dict) else position
+            leaves_of(item, (*path, index), joined)
+
+
+@settings(max_examples=1500, deadline=None)
+@given(st.sampled_from(sorted(EVENTS)), st.data())
+def test_no_secret_is_cut_across_events_of_any_shape_in_any_order(name, data):
+    docs = data.draw(st.lists(EVENTS[name], min_size=2, max_size=6))
+    answer = DIALECTS[name].answer(None, transcript.FakeFilter())
+    out = b""
+    try:
+        for doc in docs:
+            out += answer.feed(b"data: " + json.dumps(doc).encode() + b"\n\n")
+        out += answer.finish()
+    except Uninspectable:
+        pass
+    joined = {}
+    for _, doc in transcript.events(out):
+        where = tuple(doc.get(key) for key in ("index", "output_index", "content_index"))
+        leaves_of(doc, (doc.get("type"), *where), joined)
+    for text in joined.values():
+        assert not any(secret in text for secret in SECRETS), (joined, docs)

@@ -16,10 +16,10 @@ CALL = McpCall("demo", "request", "tools/call", "x", 1)
 
 
 class Cards:
-    def text(self, text):
+    def text(self, text, before=""):
         return text.replace(SECRET, "[card]")
 
-    def stream(self):
+    def stream(self, before=""):
         raise AssertionError("MCP masks whole texts")
 
 
@@ -67,6 +67,40 @@ def test_every_cut_of_an_unreadable_stream_lets_the_same_bytes_out():
         out, refused, notes = run([stream[:cut], stream[cut:]])
         # a line feed whose carriage return came before the cut belongs to what was refused
         assert (out.rstrip(b"\r\n"), refused, notes) == (whole[0].rstrip(b"\r\n"), *whole[1:])
+
+
+PAGE = b'{"jsonrpc":"2.0","id":1,"result":{"tools":[{"name":"hidden"}]}}'
+MARKS = st.sampled_from([b"", b"", b"\xef\xbb\xbf", b"\xef\xbb\xbf\xef\xbb\xbf", b"\0", b" ", b"data: "])
+FIELDS = st.sampled_from([b"data: ", b"data: ", b"data:", b"DATA: ", b"event: ", b"id: ", b"retry: ", b": ", b""])
+VALUES = st.sampled_from([PAGE, PAGE, PAGE[:20], PAGE[20:], b"", b"foo", b"message", b"7", b"data: " + PAGE])
+ENDS = st.sampled_from([b"\n", b"\n\n", b"\r", b"\r\n", b"\r\n\r\n", b"\ndata: \n"])
+LINES = st.tuples(MARKS, FIELDS, VALUES, ENDS).map(b"".join)
+
+
+def lenient(stream):
+    """Every JSON that the most forgiving reader could find: marks dropped, fields in any case, cut at any block."""
+    stream = stream.replace(b"\xef\xbb\xbf", b"").replace(b"\0", b"").replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+    for block in stream.split(b"\n\n"):
+        fields = [line.strip().partition(b":") for line in block.split(b"\n")]
+        data = b"\n".join(value.strip() for name, _, value in fields if name.strip().lower() == b"data")
+        try:
+            yield json.loads(data)
+        except ValueError:
+            continue
+
+
+@settings(max_examples=1500, deadline=None)
+@given(st.lists(LINES, max_size=6).map(b"".join))
+def test_no_reader_however_forgiving_sees_a_hidden_tool_in_a_stream(stream):
+    for mask in (Cards(), None):
+        answer = mcp.answer(CALL, mask, lambda kind, name: name != "hidden")
+        out = b""
+        try:
+            out = answer.feed(stream)
+            out += answer.finish()
+        except Uninspectable:
+            pass
+        assert not [doc for doc in lenient(out) if isinstance(doc, dict) and "hidden" in json.dumps(doc)]
 
 
 JSON = st.recursive(

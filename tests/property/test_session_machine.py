@@ -134,7 +134,7 @@ class SessionMachine(RuleBasedStateMachine):
         self.group: str | None = ""
         self.sent: list[object] = []  # every reply, in order
         self.records: list[Record] = []
-        self.waiting = False
+        self.waited = False
         self.silenced = False  # the client has had the last word
         self.given = b""
         self.begun = False  # the client's response has begun
@@ -154,6 +154,10 @@ class SessionMachine(RuleBasedStateMachine):
                 assert isinstance(actions[0], Respond | ResponseChunk)
             elif actions:
                 assert isinstance(actions[0], ONE_REPLY[type(event)])
+        if type(event) is RequestBody and not event.end_of_stream:
+            assert not any(isinstance(action, RequestBodyReply) for action in actions), "judged in part"
+        if type(event) is ResponseHeaders and before is not State.FORWARDED and event.attributes != transcript.LOCAL:
+            assert not any(isinstance(action, ResponseHeadersReply) for action in actions), "nobody asked for it"
         if type(event) is ResponseTrailers and before is State.ANSWERING:
             assert isinstance(actions[-1], ResponseTrailersReply | Respond | ResponseChunk)
         for action in actions:
@@ -166,9 +170,10 @@ class SessionMachine(RuleBasedStateMachine):
             self.records.append(action)
             assert CANARY not in json.dumps(action.entry)
             return
-        assert not self.silenced or isinstance(action, ResponseTrailersReply)
+        assert not self.silenced, "something came after the last word"
         if isinstance(action, Await):
-            self.waiting = True
+            assert not self.waited, "keys are waited for once"
+            self.waited = True
             return
         self.sent.append(action)
         if isinstance(action, Respond):
@@ -211,7 +216,6 @@ class SessionMachine(RuleBasedStateMachine):
         self.feed(head)
 
     def effect(self, result: object) -> None:
-        self.waiting = False
         self.feed(EffectDone(result))
 
     @rule(data=st.data())
@@ -242,10 +246,8 @@ class SessionMachine(RuleBasedStateMachine):
     @rule(event=st.sampled_from(ANYTHING))
     def what_is_not(self, event: object) -> None:
         """Anything at all, in any state."""
-        if isinstance(event, RequestHeaders) and not self.said:
+        if isinstance(event, RequestHeaders) and self.session.state is State.NEW:  # later nobody reads who asks
             self.said, self.group = True, "engineering"
-        if isinstance(event, EffectDone):
-            self.waiting = False
         self.feed(event)
 
     @precondition(lambda self: self.session.state is not State.NEW)
@@ -255,7 +257,7 @@ class SessionMachine(RuleBasedStateMachine):
             return
         self.feed(StreamClosed(clean))
         assert self.session.state is State.CLOSED
-        assert len(self.records) == (1 if self.said or self.begun or self.silenced else len(self.records))
+        assert len(self.records) == (1 if self.sent else len(self.records))
 
     @rule()
     @precondition(lambda self: self.session.state in (State.FORWARDED, State.ANSWERING))

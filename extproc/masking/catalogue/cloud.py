@@ -62,7 +62,7 @@ def rules() -> tuple[Rule, ...]:
         Rule(
             "gcp-oauth-token",
             "Google OAuth access tokens and client secrets",
-            "\\b(?:ya29\\.[0-9A-Za-z_-]{20,}|GOCSPX-[0-9A-Za-z_-]{28})",
+            "\\b(?:ya29\\.[0-9A-Za-z_-]{20}|GOCSPX-[0-9A-Za-z_-]{28})",
             tail="[0-9A-Za-z_.-]",
             positives=("ya29.a0AfH6SMBx1234567890abcdefgh", "GOCSPX-1234567890abcdefghijklmnopqr"),
             negatives=("ya29.short", "GOCSPX-short"),

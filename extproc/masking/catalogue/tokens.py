@@ -24,7 +24,7 @@ def rules() -> tuple[Rule, ...]:
         Rule(
             "github-token",
             "GitHub tokens: classic, OAuth, app, refresh, fine-grained",
-            "\\b(?:gh[pousr]_[A-Za-z0-9]{36,}|github_pat_[A-Za-z0-9_]{22,})",
+            "\\b(?:gh[pousr]_[A-Za-z0-9]{36}|github_pat_[A-Za-z0-9_]{22})",
             tail="[A-Za-z0-9_]",
             positives=(f"ghp_{_36}", f"token ghs_{_36}.", "github_pat_11ABCDEFG0abcdefghijkl_" + "x" * 59),
             negatives=("ghp_short", f"xghp_{_36}", "github_pat_short"),
@@ -32,8 +32,8 @@ def rules() -> tuple[Rule, ...]:
         Rule(
             "slack-token",
             "Slack tokens and incoming webhooks",
-            "\\bxox(?:[abeprs]|o-\\d)(?:\\.xox[bp])?-[A-Za-z0-9-]{10,}|\\bxapp-\\d-[A-Za-z0-9-]{10,}"
-            "|https://hooks\\.slack\\.com/(?:services|workflows|triggers)/[A-Za-z0-9/]{10,}",
+            "\\bxox(?:[abeprs]|o-\\d)(?:\\.xox[bp])?-[A-Za-z0-9-]{10}|\\bxapp-\\d-[A-Za-z0-9-]{10}"
+            "|https://hooks\\.slack\\.com/(?:services|workflows|triggers)/[A-Za-z0-9/]{10}",
             tail="[A-Za-z0-9/-]",
             positives=(
                 "xoxb-123456789012-abcdefghij",
@@ -54,7 +54,7 @@ def rules() -> tuple[Rule, ...]:
         Rule(
             "openai-key",
             "OpenAI API keys (user, project, service account, admin)",
-            "\\bsk-(?:(?:proj|svcacct|admin|None)-)?[A-Za-z0-9_]{20,}|\\bsk-(?:proj|svcacct|admin)-[A-Za-z0-9_-]{20,}",
+            "\\bsk-(?:(?:proj|svcacct|admin|None)-)?[A-Za-z0-9_]{20}|\\bsk-(?:proj|svcacct|admin)-[A-Za-z0-9_-]{20}",
             tail="[A-Za-z0-9_-]",
             positives=(
                 "sk-abcdefghijklmnopqrstT3BlbkFJabcdefghijklmnopqrst",

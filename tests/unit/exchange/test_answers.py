@@ -287,16 +287,6 @@ def test_choices_that_are_no_list_are_masked_like_anything_unknown(choices, fake
     assert b"SECRET" not in out
 
 
-def test_tails_of_places_that_exclude_each_other_come_in_chunks_of_their_own(transcript):
-    deltas = [{"x": "SECRET"}, {"x": {"y": "SECRET"}}, {"x": [{"type": "t", "z": "SECRET"}]}]
-    docs = [{"id": "c", "choices": [{"index": 0, "delta": delta}]} for delta in deltas]
-    docs.append({"id": "c", "choices": [{"index": 0, "delta": "SECRET", "finish_reason": "stop"}]})
-    raw = b"".join(b"data: " + json_body.encode(doc) + b"\n\n" for doc in docs)
-    out = transcript.run(DIALECTS["openai-chat"].answer(None, transcript.FakeFilter()), [raw])
-    shown = [doc["choices"][0]["delta"] for _, doc in transcript.events(out)]
-    assert [delta for delta in shown if "SECRET" in json.dumps(delta)] == [*deltas, "SECRET"]
-
-
 def test_usage_is_read_however_the_upstream_writes_its_json():
     raw = b'data: {"model": "m", "choices": []}\n\ndata: {"choices": [], "usage": {"prompt_tokens": 3}}\n\n'
     answer = DIALECTS["openai-chat"].answer(None, None)

@@ -257,3 +257,85 @@ def test_the_answer_of_count_tokens_is_usage():
     answer = CLAUDE.answer(None, None)
     answer.document(b'{"input_tokens":77}')
     assert answer.usage.input_tokens == 77
+
+
+@EACH
+@pytest.mark.parametrize(
+    "more",
+    [
+        pytest.param({"Model": "other"}, id="another case"),
+        pytest.param({"MODEL": "other"}, id="capitals"),
+        pytest.param({"Stream": True}, id="stream"),
+        pytest.param({"\u017ftream": True}, id="a long s"),
+        pytest.param({"Tools": []}, id="tools"),
+        pytest.param({"too\u017fls": [], "tool\u017f": []}, id="tools with a long s"),
+        pytest.param(
+            {"tools": [{"type": "custom", "Type": "web_search", "name": "a", "custom": {"name": "a"}}]}, id="type"
+        ),
+        pytest.param({"tools": [{"type": "custom", "Name": "b", "name": "a", "custom": {"name": "a"}}]}, id="name"),
+        pytest.param({"Fallbacks": ["other"]}, id="a refused key in another case"),
+    ],
+)
+def test_a_key_that_some_reader_takes_for_a_judged_one_is_refused(dialect, more):
+    with pytest.raises(BadRequest) as caught:
+        dialect.read("chat", {"model": "m", **more})
+    assert (caught.value.reason, caught.value.status) == ("body-shape", 400)
+    assert "spelled exactly so" in caught.value.message
+
+
+@pytest.mark.parametrize(
+    ("dialect", "more"),
+    [
+        pytest.param(CHAT, {"tools": [{"function": {"name": "a", "Name": "b"}}]}, id="chat: a function's name"),
+        pytest.param(CHAT, {"Functions": [{"name": "b"}]}, id="chat: functions"),
+        pytest.param(CHAT, {"functions": [{"name": "a", "Name": "b"}]}, id="chat: a legacy function's name"),
+        pytest.param(CHAT, {"Web_Search_Options": {}}, id="chat: web search"),
+        pytest.param(RESPONSES, {"Prompt": {"id": "p"}}, id="responses: a stored prompt"),
+        pytest.param(RESPONSES, {"Input": [{"tools": []}]}, id="responses: input"),
+        pytest.param(RESPONSES, {"input": [{"Tools": [{"type": "web_search"}]}]}, id="responses: tools of an item"),
+        pytest.param(CLAUDE, {"MCP_servers": []}, id="claude: servers"),
+        pytest.param(CLAUDE, {"mcp_servers": [{"name": "a", "Name": "b"}]}, id="claude: a server's name"),
+        pytest.param(CLAUDE, {"messages": [{"role": "user", "Content": []}]}, id="claude: content"),
+        pytest.param(
+            CLAUDE, {"messages": [{"content": [{"Type": "tool_addition", "tool": {}}]}]}, id="claude: a block"
+        ),
+    ],
+)
+def test_keys_inside_are_exact_too_where_they_are_judged(dialect, more):
+    with pytest.raises(BadRequest) as caught:
+        dialect.read("chat", {"model": "m", **more})
+    assert "spelled exactly so" in caught.value.message
+
+
+@EACH
+@pytest.mark.parametrize("key", ["models", "fallbacks", "route", "api_base", "api_key", "base_url", "model_list"])
+def test_what_leads_a_call_to_another_model_or_address_is_refused(dialect, key):
+    with pytest.raises(BadRequest) as caught:
+        dialect.read("chat", {"model": "m", key: ["hidden"]})
+    assert (caught.value.reason, caught.value.status) == ("body-shape", 400)
+    assert key in caught.value.message
+    assert "hidden" not in caught.value.message
+
+
+@pytest.mark.parametrize(
+    ("dialect", "tool", "served"),
+    [
+        pytest.param(RESPONSES, {"type": "image_generation"}, "image_generation", id="responses: its own choice"),
+        pytest.param(
+            RESPONSES, {"type": "image_generation", "model": "dear"}, "image_generation:dear", id="responses: a model"
+        ),
+        pytest.param(CHAT, {"type": "browser", "model": "dear"}, "browser:dear", id="chat: a model"),
+        pytest.param(
+            CLAUDE,
+            {"type": "advisor_20260301", "name": "advisor", "model": "dear"},
+            "advisor:dear",
+            id="claude: a model",
+        ),
+    ],
+)
+def test_the_model_of_a_server_tool_is_judged_with_it(dialect, tool, served):
+    assert dialect.read("chat", {"model": "m", "tools": [tool]}).server_tools == (served,)
+    if "model" in tool:
+        with pytest.raises(BadRequest) as caught:
+            dialect.read("chat", {"model": "m", "tools": [{**tool, "model": ["dear"]}]})
+        assert "tools[0].model" in caught.value.message

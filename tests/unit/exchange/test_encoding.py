@@ -6,7 +6,7 @@ import zlib
 import pytest
 
 from extproc.errors import BadRequest, Uninspectable
-from extproc.exchange.encoding import Decoder, decode_request, readable
+from extproc.exchange.encoding import FREE, RATIO, Decoder, decode_request, readable
 
 TEXT = b"some text, " * 1000
 
@@ -76,3 +76,24 @@ def test_an_answer_that_is_cut_off_is_refused_and_one_that_never_began_is_not() 
     with pytest.raises(Uninspectable):
         decoder.finish()
     Decoder("gzip", 10).finish()
+
+
+def test_what_unpacks_to_far_more_than_it_is_is_refused_long_before_the_bound() -> None:
+    bomb = gzip.compress(b'{"a":[' + b"{}," * 4_500_000 + b"1]}", 9)
+    limit = 16 << 20
+    with pytest.raises(BadRequest) as caught:
+        decode_request(bomb, "gzip", limit)
+    assert (caught.value.status, caught.value.reason) == (413, "body-too-large")
+    for size in (1 << 20, 1000):
+        decoder = Decoder("gzip", limit)
+        passed: list[int] = []
+        with pytest.raises(Uninspectable) as unread:
+            passed += (len(decoder.feed(bomb[at : at + size])) for at in range(0, len(bomb), size))
+        assert unread.value.reason == "answer-too-large"
+        assert sum(passed) <= max(FREE, RATIO * len(bomb))
+
+
+def test_what_packs_well_but_is_small_passes() -> None:
+    body = b" " * (FREE - 2) + b"{}"
+    assert decode_request(gzip.compress(body), "gzip", 16 << 20) == body
+    assert Decoder("gzip", 16 << 20).feed(gzip.compress(body)) == body

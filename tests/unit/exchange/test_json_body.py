@@ -1,4 +1,5 @@
 import json
+import tracemalloc
 
 import pytest
 
@@ -77,3 +78,46 @@ def test_an_answer_may_hold_half_a_surrogate_pair_and_it_is_written_back_as_an_e
 def test_an_answer_that_cannot_be_read_is_uninspectable(body):
     with pytest.raises(Uninspectable):
         json_body.decode_any(body)
+
+
+MANY = json_body.MAX_CONTAINERS
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        pytest.param(b'{"a":[' + b"{}," * MANY + b"1]}", id="empty objects"),
+        pytest.param(b'{"a":[' + b"[]," * MANY + b"1]}", id="empty arrays"),
+        pytest.param(b'{"a":[' + b"1," * (json_body.MAX_VALUES + 1) + b"1]}", id="numbers"),
+        pytest.param(b'{"a":[' + b'"",' * (json_body.MAX_VALUES + 1) + b"1]}", id="strings"),
+        pytest.param(b'{"\\"":[' + b'{"\\\\":1},' * MANY + b"1]}", id="objects between escaped quotes"),
+    ],
+)
+def test_a_body_of_too_many_parts_is_refused_before_it_is_decoded(body, monkeypatch):
+    def decoder(_):
+        raise AssertionError("decoded")
+
+    monkeypatch.setattr(json_body, "_decode", decoder)
+    with pytest.raises(BadRequest) as caught:
+        json_body.decode(body)
+    assert (caught.value.reason, caught.value.status) == ("body-too-large", 413)
+    with pytest.raises(Uninspectable) as unread:
+        json_body.decode_any(body)
+    assert unread.value.reason == "answer-too-large"
+
+
+def test_what_stands_in_strings_is_no_part_however_much_of_it_there_is():
+    text = '{"a": [1, "\\"]' * MANY
+    body = json.dumps({"text": text, "more": [1, 2, {}]}).encode()
+    assert json_body.decode(body)["text"] == text
+    assert json_body.decode_any(body)["text"] == text
+
+
+def test_a_decoded_body_is_bounded_in_memory():
+    body = b'{"a":[' + b'{"a":1},' * (MANY - 3) + b"1" + b',"xy"' * (json_body.MAX_VALUES - MANY) + b"]}"
+    tracemalloc.start()
+    doc = json_body.decode(body)
+    size, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert doc
+    assert size < 160 << 20

@@ -128,6 +128,58 @@ def test_of_duplicate_keys_only_the_judged_one_is_sent():
     assert b"delete_note" not in mcp.write(call)
 
 
+@pytest.mark.parametrize(
+    ("body", "code"),
+    [
+        pytest.param({"method": "ping", "Method": "tools/call"}, INVALID_REQUEST, id="method"),
+        pytest.param({"method": "ping", "Params": {"name": "delete_note"}}, INVALID_REQUEST, id="params"),
+        pytest.param({"method": "ping", "ID": 2}, INVALID_REQUEST, id="id"),
+        pytest.param({"method": "ping", "Result": {}}, INVALID_REQUEST, id="result"),
+        pytest.param({"method": "ping", "Error": {}}, INVALID_REQUEST, id="error"),
+        pytest.param({"method": "ping", "JsonRPC": "1.0"}, INVALID_REQUEST, id="jsonrpc"),
+        pytest.param({"method": "ping", "param\u017f": {}}, INVALID_REQUEST, id="params with a long s"),
+        pytest.param({"method": "ping", "method\u0000": "tools/call"}, INVALID_REQUEST, id="method with a NUL"),
+        pytest.param({"method": "tools/call", "params": {"name": "read_note", "Name": "delete_note"}}, INVALID_PARAMS,
+                     id="a tool's name"),
+        pytest.param({"method": "tools/call", "params": {"name": "a", "Arguments": {"n": 1}}}, INVALID_PARAMS,
+                     id="arguments"),
+        pytest.param({"method": "resources/read", "params": {"uri": "x:a", "URI": "x:b"}}, INVALID_PARAMS, id="a uri"),
+        pytest.param({"method": "tasks/get", "params": {"taskId": "a", "tas\u212aid": "b"}}, INVALID_PARAMS,
+                     id="a task with the kelvin sign"),
+        pytest.param({"method": "subscriptions/listen", "params": {"notifications": {}, "Notifications": {}}},
+                     INVALID_PARAMS, id="the filter of a subscription"),
+        pytest.param({"method": "subscriptions/listen", "params": {"notifications": {"ResourceSubscriptions": ["x:"]}}},
+                     INVALID_PARAMS, id="the resources of a subscription"),
+        pytest.param({"method": "ping", "params": {"_Meta": {}}}, INVALID_PARAMS, id="_meta"),
+        pytest.param({"method": "ping", "params": {"_meta": {"IO.modelcontextprotocol/protocolVersion": "x"}}},
+                     INVALID_PARAMS, id="the version in _meta"),
+        pytest.param({"method": "completion/complete",
+                      "params": {"ref": {"type": "ref/prompt", "name": "a", "Name": "b"}}}, INVALID_PARAMS,
+                     id="what is completed"),
+        pytest.param({"method": "completion/complete",
+                      "params": {"ref": {"type": "ref/prompt", "name": "a", "TYPE": "b"}}}, INVALID_PARAMS,
+                     id="the type of what is completed"),
+    ],
+)  # fmt: skip
+def test_a_key_that_some_readers_take_for_a_judged_one_is_refused(body, code):
+    with pytest.raises(mcp.BadMessage) as caught:
+        mcp.read("demo", json.dumps({"jsonrpc": "2.0", "id": 1, **body}).encode(), {})
+    assert (caught.value.reason, caught.value.status, caught.value.code, caught.value.id) == (
+        Reason.BODY_SHAPE, 400, code, 1,
+    )  # fmt: skip
+
+
+def test_a_response_with_a_key_that_some_readers_take_for_a_method_is_refused():
+    with pytest.raises(mcp.BadMessage):
+        mcp.read("demo", b'{"jsonrpc":"2.0","id":1,"result":{},"Method":"tools/call"}', {})
+
+
+def test_arguments_and_results_are_the_tools_own_and_may_have_any_keys():
+    body = rpc("tools/call", {"name": "a", "arguments": {"Name": 1, "name": 2, "METHOD": 3}})
+    assert mcp.read("demo", body, {}).arguments == {"Name": 1, "name": 2, "METHOD": 3}
+    assert mcp.read("demo", b'{"jsonrpc":"2.0","id":1,"result":{"Method":1}}', {}).kind == "response"
+
+
 def test_unknown_members_key_order_and_large_integers_survive():
     body = b'{"vendor":[1],"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"z":1,"name":"a","arguments":{"n":123456789012345678901234567890}}}'  # noqa: E501
     assert mcp.write(mcp.read("demo", body, {})) == body

@@ -18,10 +18,10 @@ SECRET = "a@b.c"
 
 
 class Mail:
-    def text(self, text):
+    def text(self, text, before=""):
         return text.replace(SECRET, "[mail]")
 
-    def stream(self):
+    def stream(self, before=""):
         raise AssertionError("MCP masks whole texts")
 
 
@@ -156,19 +156,75 @@ def test_an_answer_that_cannot_be_read_does_not_pass(body, mask, visible):
     "stream",
     [
         pytest.param(b"id: 1\nretry: 500\ndata: \n\n", id="a priming event with empty data"),
-        pytest.param(b"id: 1\ndata:\n\n", id="empty data without a blank"),
-        pytest.param(b": ping - 12:00\n\n", id="a comment"),
+        pytest.param(b": ping - 12:00\n", id="a comment"),
         pytest.param(b"retry: 500\n\n", id="retry alone"),
-        pytest.param(b'id: 5\nevent: message\ndata: {"jsonrpc":"2.0"}\n\n', id="a message with an id"),
-        pytest.param(b'data: {"jsonrpc":"2.0"}\r\n\r\n', id="line ends of HTTP"),
-        pytest.param(b'data:{"jsonrpc":"2.0"}\rid: 7\r\r', id="line ends of old"),
-        pytest.param(b": ping\nevent: message\nid: 1/2\nretry: 9\n" + b'data: {"a":1}\n\n', id="everything at once"),
+        pytest.param(b'event: message\nid: 5\ndata: {"jsonrpc":"2.0"}\n\n', id="a message with an id"),
+        pytest.param(b': ping\nevent: message\nid: 1/2\nretry: 9\ndata: {"a":1}\n\n', id="everything at once"),
     ],
 )
 def test_what_is_no_text_of_a_stream_stays(stream):
     answer = mcp.answer(CALL, Mail(), only())
-    out = answer.feed(stream) + answer.finish()
-    assert out.replace(b"data: ", b"data:") == stream.replace(b"data: ", b"data:")
+    assert answer.feed(stream) + answer.finish() == stream
+
+
+PAGE = json.dumps(result({"tools": [{"name": "hidden", "description": SECRET}]})).encode()
+
+
+@pytest.mark.parametrize(
+    ("stream", "seen"),
+    [
+        pytest.param(b"id: 1\ndata:\n\n", b"id: 1\ndata: \n\n", id="empty data without a blank"),
+        pytest.param(b'data: {"a":1}\r\n\r\n', b'data: {"a":1}\n\n', id="line ends of HTTP"),
+        pytest.param(b'data:{"a":1}\rid: 7\r\r', b'id: 7\ndata: {"a":1}\n\n', id="line ends of old, another order"),
+        pytest.param(b'id: 1\nid: 2\nevent: a\nevent: message\ndata: {"a":1}\n\n',
+                     b'event: message\nid: 2\ndata: {"a":1}\n\n', id="fields that come twice"),
+        pytest.param(b'data: {"a":1}\n\n\xef\xbb\xbfdata: ' + PAGE + b"\n\n", b'data: {"a":1}\n\n\n',
+                     id="a byte order mark inside the stream"),
+        pytest.param(b"\xef\xbb\xbf\xef\xbb\xbfdata: " + PAGE + b"\n\n", b"\n", id="two byte order marks at the start"),
+        pytest.param(b"\0data: " + PAGE + b"\n\n", b"\n", id="a field after a NUL"),
+        pytest.param(b" data: " + PAGE + b"\n\n", b"\n", id="a field after a blank"),
+        pytest.param(b"DATA: " + PAGE + b"\n\n", b"\n", id="a field in capitals"),
+        pytest.param(b"a@b.c: x\na@b.c\n\n", b"\n", id="fields nobody knows"),
+        pytest.param(b"retry: 4111111111111111\n\n", b"\n", id="a retry of a thousand centuries"),
+        pytest.param(b"retry: 1 a@b.c\n\n", b"\n", id="a retry that is no number"),
+        pytest.param(b"retry: \xd9\xa1\n\n", b"\n", id="a retry in other digits"),
+        pytest.param(b'id: 1\0\ndata: {"a":1}\n\n', b'data: {"a":1}\n\n', id="an id with a NUL"),
+        pytest.param(b'id\ndata: {"a":1}\n\n', b'id: \ndata: {"a":1}\n\n', id="an id that ends resuming"),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("mask", [Mail(), None], ids=["masked", "filtered"])
+def test_a_block_is_made_anew_from_the_fields_that_clients_know(stream, seen, mask):
+    answer = mcp.answer(CALL, mask, only())
+    assert answer.feed(stream) + answer.finish() == seen
+
+
+@pytest.mark.parametrize("mask", [Mail(), None], ids=["masked", "filtered"])
+def test_text_of_an_event_cannot_become_an_event_of_its_own(mask):
+    answer = mcp.answer(CALL, mask, only())
+    out = answer.feed(b"event: foo\ndata: x\ndata: \ndata: data: " + PAGE + b"\n\n")
+    assert out.startswith(b"event: foo\ndata: x\ndata: \ndata: data: {")
+    assert out.count(b"\n\n") == 1
+
+
+def test_a_mask_that_writes_line_ends_makes_no_event_of_them():
+    class Breaking(Mail):
+        def text(self, text, before=""):
+            return text.replace(SECRET, "\n\ndata: x\r\r")
+
+    answer = mcp.answer(CALL, Breaking(), None)
+    out = answer.feed(b": a@b.c\nevent: a@b.c\nid: a@b.c\ndata: pay a@b.c\n\n")
+    assert b"\r" not in out
+    assert [line.partition(b":")[0] for line in out.split(b"\n")] == [
+        b"", b"event", b"id", b"data", b"data", b"data", b"data", b"data", b"", b"",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("mask", [Mail(), None], ids=["masked", "filtered"])
+def test_data_behind_a_byte_order_mark_does_not_pass_whatever_the_event_is_called(mask):
+    answer = mcp.answer(CALL, mask, only())
+    assert answer.feed(b"event: ping\ndata: \xef\xbb\xbf" + PAGE + b"\n\n") == b""
+    with pytest.raises(Uninspectable):
+        answer.finish()
 
 
 def test_a_byte_order_mark_ends_here_because_it_would_hide_the_first_field():
@@ -187,11 +243,10 @@ def test_a_byte_order_mark_ends_here_because_it_would_hide_the_first_field():
         pytest.param(b'id: {"params":{"data":"a"}}\ndata: {"params":{"data":"a@b.c"}}\n\n', id="an id like the data"),
         pytest.param(b": for a@b.c\n\n", id="a comment"),
         pytest.param(b"event: a@b.c\ndata: {}\n\n", id="an event's name"),
-        pytest.param(b"a@b.c: x\ndata: {}\n\n", id="a field nobody knows"),
+        pytest.param(b"id: to/a@b.c\ndata: {}\n\n", id="an event's id"),
         pytest.param(b"event: other\ndata: mail to a@b.c\n\n", id="text in an event of another name"),
         pytest.param(b'event: other\ndata: {"x":"a@b.c"}\n\n', id="JSON in an event of another name"),
-        pytest.param(b'event: endpoint\ndata: "a@b.c"\n\n', id="JSON that poses as an endpoint"),
-        pytest.param(b"event: endpoint\ndata: write to a@b.c\n\n", id="text that poses as an endpoint"),
+        pytest.param(b"event: endpoint\ndata: /messages/?to=a@b.c\n\n", id="the endpoint of 2024"),
         pytest.param(b'data: {"params":{"data":"a@b.c"}}\n', id="an event whose blank line never came"),
     ],
 )
@@ -202,11 +257,37 @@ def test_the_text_of_a_stream_is_masked(stream):
     assert b"[mail]" in out
 
 
-def test_the_endpoint_event_of_2024_passes_as_it_is_and_is_noted():
-    answer = mcp.answer(STREAM, Mail(), None)
-    stream = b"event: endpoint\ndata: /messages/?session_id=a@b.c\n\n"
+@pytest.mark.parametrize("mask", [Mail(), None], ids=["masked", "filtered"])
+def test_the_endpoint_event_of_2024_passes_if_it_is_a_path_of_the_same_origin(mask):
+    answer = mcp.answer(STREAM, mask, only())
+    stream = b"event: endpoint\ndata: /messages/?session_id=0a-f%20&b=(1)\n\n"
     assert answer.feed(stream) == stream
-    assert answer.notes == ("endpoint-not-inspected",)
+    assert answer.notes == ()
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        pytest.param(b"http://attacker.example/steal", id="another origin"),
+        pytest.param(b"//attacker.example/steal", id="another host"),
+        pytest.param(b"/\\attacker.example/steal", id="a backslash, which browsers take for a slash"),
+        pytest.param(b"/\t/attacker.example", id="a tab, which browsers drop"),
+        pytest.param(b"/\ndata: /attacker.example", id="a line end, which browsers drop"),
+        pytest.param(b"/a b", id="a blank"),
+        pytest.param("/\uff0fattacker.example".encode(), id="a wide slash"),
+        pytest.param(b"messages", id="no path"),
+        pytest.param(b"https:attacker.example", id="a scheme"),
+        pytest.param(b'"/messages"', id="a path in JSON"),
+        pytest.param(b"/" + b"a" * 5000, id="a path without end"),
+        pytest.param(b"\xff", id="no UTF-8"),
+    ],
+)
+@pytest.mark.parametrize("mask", [Mail(), None], ids=["masked", "filtered"])
+def test_an_endpoint_that_may_lead_elsewhere_ends_the_stream(address, mask):
+    answer = mcp.answer(STREAM, mask, only())
+    assert answer.feed(b"event: endpoint\ndata: " + address + b"\n\n") == b""
+    with pytest.raises(Uninspectable):
+        answer.finish()
 
 
 def test_an_endpoint_event_has_no_place_in_the_answer_to_a_post():

@@ -18,7 +18,7 @@ CASES = sorted(path.name for path in GOLDEN.iterdir())
 
 
 class Mask:
-    def text(self, text):
+    def text(self, text, before=""):
         for secret, mark in (
             ("4111 1111 1111 1111", "[card]"),
             ("4111111111111111", "[card]"),
@@ -27,7 +27,7 @@ class Mask:
             text = text.replace(secret, mark)
         return text
 
-    def stream(self):
+    def stream(self, before=""):
         raise AssertionError("MCP masks whole texts")
 
 

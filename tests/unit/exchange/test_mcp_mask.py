@@ -5,7 +5,9 @@ import json
 
 import pytest
 
+from extproc.errors import Uninspectable
 from extproc.exchange import mcp
+from extproc.exchange.mcp_mask import put
 from extproc.exchange.model import McpCall
 
 CARD = "4111111111111111"
@@ -19,12 +21,12 @@ class Cards:
     def __init__(self, *more):
         self.secrets = (CARD, *more)
 
-    def text(self, text):
+    def text(self, text, before=""):
         for secret in self.secrets:
             text = text.replace(secret, "[masked]")
         return text
 
-    def stream(self):
+    def stream(self, before=""):
         raise AssertionError("MCP masks whole texts")
 
 
@@ -124,20 +126,103 @@ def test_text_is_masked_wherever_it_stands(message):
     assert notes == ()
 
 
+TOKEN = "ghp_abcdefghijklmnopqrstuvwxyz0123456789"
+CURSOR = "eyJvZmZzZXQiOjUwfQ=="
+TASK = "786512e2-9e0d-44bd-8f29-789f320fe840"
+
+
 @pytest.mark.parametrize(
     "message",
     [
-        pytest.param({**result({}), "id": CARD}, id="the id of a request"),
-        pytest.param({**result({}), "id": int(CARD)}, id="the id as a number"),
-        pytest.param(result({"nextCursor": CARD, "requestState": CARD, "taskId": CARD}), id="cursor, state, task"),
-        pytest.param({"jsonrpc": "2.0", "method": "notifications/progress", "params": {"progressToken": CARD}},
+        pytest.param({**result({}), "id": CURSOR}, id="the id of another request"),
+        pytest.param(result({"nextCursor": CURSOR, "taskId": TASK}), id="cursor and task"),
+        pytest.param({"jsonrpc": "2.0", "method": "notifications/progress", "params": {"progressToken": "p/1"}},
                      id="progress token"),
-        pytest.param({"jsonrpc": "2.0", "method": "notifications/cancelled", "params": {"requestId": CARD}},
+        pytest.param({"jsonrpc": "2.0", "method": "notifications/cancelled", "params": {"requestId": 3}},
                      id="the id of a cancelled request"),
+        pytest.param({"jsonrpc": "2.0", "id": "s1", "method": "roots/list"}, id="the id of a server's request"),
     ],
 )  # fmt: skip
 def test_opaque_tokens_come_back_as_they_were(message):
-    assert masked(message) == (message, ())
+    assert masked(message, Cards(TOKEN)) == (message, ())
+
+
+@pytest.mark.parametrize("id_", [CARD, int(CARD), TOKEN, 10**40], ids=repr)
+def test_the_callers_own_id_comes_back_whatever_it_looks_like(id_):
+    answer = mcp.answer(McpCall("demo", "request", "tools/call", "x", id_), Cards(TOKEN), None)
+    message = {"jsonrpc": "2.0", "id": id_, "result": {}}
+    assert json.loads(answer.document(json.dumps(message).encode())) == message
+
+
+@pytest.mark.parametrize("secret", [CARD, TOKEN], ids=["a card", "a token"])
+@pytest.mark.parametrize(
+    "place",
+    [
+        pytest.param(lambda secret: {**result({}), "id": secret}, id="an id that is not the caller's"),
+        pytest.param(lambda secret: result({"nextCursor": secret}), id="a cursor"),
+        pytest.param(lambda secret: result({"taskId": secret}), id="a task"),
+        pytest.param(lambda secret: result({"requestState": secret}), id="a state"),
+        pytest.param(lambda secret: result({"requestState": f"{secret}.{secret}"}), id="a state in two parts"),
+        pytest.param(lambda secret: result({"createdAt": secret, "lastUpdatedAt": secret}), id="a time"),
+        pytest.param(lambda secret: result({"content": [{"annotations": {"lastModified": secret}}]}), id="a change"),
+        pytest.param(lambda secret: result({"tools": [{"name": secret}]}), id="a tool"),
+        pytest.param(lambda secret: result({"tools": [{"name": f"read_{secret}"}]}), id="a tool that reads it"),
+        pytest.param(lambda secret: result({"prompts": [{"arguments": [{"name": secret}]}]}), id="a prompt"),
+        pytest.param(lambda secret: result({"capabilities": {f"x-{secret}": {}}}), id="a capability"),
+        pytest.param(lambda secret: {"jsonrpc": "2.0", "method": f"notifications/{secret}"}, id="a method"),
+        pytest.param(lambda secret: result({"_meta": {"traceparent": secret, "tracestate": secret}}), id="a trace"),
+        pytest.param(lambda secret: result({"_meta": {"io.modelcontextprotocol/subscriptionId": secret}}),
+                     id="a subscription"),
+        pytest.param(lambda secret: {"jsonrpc": "2.0", "method": "notifications/progress",
+                                     "params": {"progressToken": secret}}, id="progress"),
+        pytest.param(lambda secret: {"jsonrpc": "2.0", "method": "notifications/cancelled",
+                                     "params": {"requestId": secret}}, id="a cancelled request"),
+        pytest.param(lambda secret: {"jsonrpc": "2.0", "id": 1, "method": "elicitation/create",
+                                     "params": {"elicitationId": secret}}, id="a question"),
+        pytest.param(lambda secret: result({"content": [{"type": "tool_use", "id": secret, "name": secret}]}),
+                     id="the use of a tool"),
+    ],
+)  # fmt: skip
+def test_what_only_claims_to_be_the_protocols_own_is_masked(place, secret):
+    seen, notes = masked(place(secret), Cards(TOKEN))
+    assert secret not in json.dumps(seen)
+    assert "[masked]" in json.dumps(seen)
+    assert notes == ()
+
+
+@pytest.mark.parametrize("number", [int(CARD), float(CARD)])
+@pytest.mark.parametrize("key", ["nextCursor", "taskId", "requestState"])
+def test_an_opaque_token_that_is_a_number_is_masked_as_one(key, number):
+    assert masked(result({key: number}))[0] == result({key: "[masked]"})
+
+
+@pytest.mark.parametrize("time", ["2025-11-25T10:30:00Z", "2025-11-25T10:30:00.123456+00:00", "2025-11-25"])
+def test_a_time_stays_a_time_even_if_a_rule_matches_its_digits(time):
+    message = result({"taskId": "t", "createdAt": time, "lastUpdatedAt": time})
+    assert masked(message, Cards("2025-11-25", "2025")) == (message, ())
+
+
+@pytest.mark.parametrize(
+    "time",
+    [
+        "411111111111111",
+        "2025-11-25T10:30:00,411111111111111",
+        "4111W11",
+        "2025-11-25 4111111111111111",
+        "2025-13-25T10:30:00Z",
+        "2025-11-25T10:30:00.4111111111111111Z",
+    ],
+)
+def test_what_is_no_time_is_text(time):
+    message = result({"createdAt": time})
+    assert masked(message, Cards("4111", "2025-13"))[0] != message
+
+
+def test_a_signed_state_passes_and_is_noted_because_a_masked_one_ends_the_dialogue():
+    state = "eyJhbGciOiJIUzI1NiJ9.eyJzdGVwIjoxLCJhIjoiYmNkZWZnaGlqa2xtIn0.c2lnbmF0dXJlLXNpZ25hdHVyZS1zaWc"
+    message = result({"requestState": state})
+    assert masked(message, Cards(state)) == (message, ("state-not-inspected",))
+    assert masked(result({"nextCursor": state}), Cards(state))[0] == result({"nextCursor": "[masked]"})
 
 
 @pytest.mark.parametrize(
@@ -200,6 +285,100 @@ def test_a_masked_number_becomes_a_string_and_other_numbers_stay_numbers():
 def test_keys_that_become_alike_by_masking_all_stay():
     seen, _ = masked(result({"structuredContent": {CARD: 1, "5555": 2, "x": 3}}), Cards("5555"))
     assert seen["result"]["structuredContent"] == {"[masked]": 1, "[masked] (2)": 2, "x": 3}
+
+
+class Keyed(Cards):
+    """Masks nine digits behind a word that says what they are."""
+
+    def text(self, text, before=""):
+        return "[masked]" if text == "536904399" and "ssn" in before[-24:] else text
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        pytest.param({"ssn": "536904399"}, id="a string"),
+        pytest.param({"ssn": 536904399}, id="a number"),
+        pytest.param({"ssn": ["536904399"]}, id="a list"),
+        pytest.param({"ssn": {"value": "536904399"}}, id="an object"),
+        pytest.param({"ssn": [[{"a": [536904399.0]}]]}, id="everything in everything"),
+        pytest.param([{"x": 1}, {"ssn": "536904399"}], id="an object of a list"),
+    ],
+)
+@pytest.mark.parametrize(
+    "place",
+    [
+        pytest.param(lambda value: result({"structuredContent": value}), id="structured content"),
+        pytest.param(lambda value: result({"_meta": {"vendor/x": value}}), id="metadata"),
+        pytest.param(lambda value: result({"vendor": value}), id="an unknown member"),
+        pytest.param(
+            lambda value: {"jsonrpc": "2.0", "error": {"code": 1, "message": "", "data": value}}, id="an error"
+        ),
+        pytest.param(lambda value: result({"serverInfo": {"x": value}}), id="a map"),
+    ],
+)
+def test_a_value_is_masked_by_the_keys_that_lead_to_it(place, value):
+    seen, _ = masked(place(value), Keyed())
+    assert "[masked]" in json.dumps(seen)
+    assert "536904399" not in json.dumps(seen)
+
+
+def test_an_unknown_member_is_the_key_of_its_value():
+    seen, _ = masked(result({"ssn": "536904399", "structuredContent": {"x": "536904399", "ssn": "1"}}), Keyed())
+    assert seen["result"] == {"ssn": "[masked]", "structuredContent": {"x": "536904399", "ssn": "1"}}
+
+
+@pytest.mark.parametrize(
+    ("text", "seen"),
+    [
+        pytest.param(r'{"to":"ada\u0040x.io"}', '{"to":"[masked]"}', id="an escaped sign"),
+        pytest.param(r' [ "\u0061da@x.io", 1 ]', '["[masked]",1]', id="an escaped letter"),
+        pytest.param(r'{"\u0061da@x.io":1}', '{"[masked]":1}', id="in a key"),
+        pytest.param(r'{"a":"{\"to\":\"ada\\u0040x.io\"}"}', r'{"a":"{\"to\":\"[masked]\"}"}', id="JSON in JSON"),
+        pytest.param(r'{"to":"eva\u0040x.io"}', r'{"to":"eva\u0040x.io"}', id="nothing to mask, nothing changed"),
+        pytest.param(r'{"to":"ada@x.io \u00e9"', r'{"to":"[masked] \u00e9"', id="broken JSON is text"),
+        pytest.param("{" + r'"\ud83d":"ada\u0040x.io"}', r'{"\ud83d":"[masked]"}', id="half a character"),
+        pytest.param("[" * 300 + r"\u0040", "[" * 300 + r"\u0040", id="too deep to be read"),
+    ],
+)
+def test_text_that_is_json_is_masked_as_what_its_escapes_say(text, seen):
+    message, _ = masked(result({"content": [{"type": "text", "text": text}]}), Cards("ada@x.io"))
+    assert message["result"]["content"][0]["text"] == seen
+
+
+@pytest.mark.parametrize("depth", [1, 60, 190])
+@pytest.mark.parametrize("levels", range(1, 7))
+def test_json_in_json_is_masked_at_two_levels_and_refused_below(depth, levels):
+    text = r'["ada\u0040x.io"]'
+    for _ in range(levels - 1):
+        text = "[" * depth + json.dumps(text) + "]" * depth
+    content = {}
+    for _ in range(depth // 2):
+        content = {"content": [content]}
+    message = result({**content, "structuredContent": json.loads("[" * depth + json.dumps(text) + "]" * depth)})
+    answer = mcp.answer(CALL, Cards("ada@x.io"), None)
+    if levels > 2:
+        with pytest.raises(Uninspectable):
+            answer.document(json.dumps(message).encode())
+    else:
+        assert b"[masked]" in answer.document(json.dumps(message).encode())
+
+
+class Counted(dict):
+    asked = 0
+
+    def __contains__(self, key):
+        Counted.asked += 1
+        return super().__contains__(key)
+
+
+def test_many_keys_that_become_alike_are_told_apart_in_linear_time():
+    target, numbers = Counted(), {}
+    for value in range(5000):
+        put(target, numbers, "[masked]", value)
+        put(target, numbers, f"[masked] ({value})", value)
+    assert len(target) == 10_000
+    assert Counted.asked < 50_000
 
 
 def test_schema_and_required_are_masked_alike_so_that_the_schema_stays_in_one_piece():

@@ -15,10 +15,10 @@ DENIED = {"delete_note": Reason.TOOL_NOT_ALLOWED, "greet": Reason.METHOD_NOT_ALL
 
 
 class Cards:
-    def text(self, text):
+    def text(self, text, before=""):
         return text.replace(CARD, "[card]").replace("4111111111111111", "[card]")
 
-    def stream(self):
+    def stream(self, before=""):
         raise AssertionError("MCP masks whole texts")
 
 

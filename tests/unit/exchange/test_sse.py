@@ -27,6 +27,8 @@ STREAMS = [
     pytest.param(b"data: a\r\rdata: b\r\r", [("", b"a"), ("", b"b")], id="CR"),
     pytest.param(b"data: a\r\n\ndata: b\n\r\n\rdata: c\r\n\r", [("", b"a"), ("", b"b"), ("", b"c")], id="mixed ends"),
     pytest.param(b"\xef\xbb\xbfdata: a\n\n", [("", b"a")], id="a byte order mark"),
+    pytest.param(b"\xef\xbb\xbf\xef\xbb\xbfdata: a\n\n", [], id="a second byte order mark spoils its line"),
+    pytest.param(b"data: a\n\n\xef\xbb\xbfdata: b\n\n", [("", b"a")], id="so does one inside the stream"),
     pytest.param(b"\xef\xbbdata: a\n\n", [], id="half a byte order mark spoils its line"),
     pytest.param(b": hi\n\ndata: a\n: mid\ndata: b\n\n", [("", b"a\nb")], id="comments around and inside an event"),
     pytest.param(b"id: 7\nretry: 10\ndata: a\n\n", [("", b"a")], id="id and retry"),
@@ -46,9 +48,10 @@ def test_events_and_bytes_are_the_same_for_every_cut(stream, expected):
     for chunks in cuts:
         events = read(chunks)
         assert shown(events) == expected
+        marked = stream.removeprefix(b"\xef\xbb\xbf")
         if not any(event.comment for event in events):
-            assert b"".join(event.raw for event in events) == stream
-        assert sorted(b"".join(event.raw for event in events)) == sorted(stream), "a byte was lost"
+            assert b"".join(event.raw for event in events) == marked
+        assert sorted(b"".join(event.raw for event in events)) == sorted(marked), "a byte was lost"
 
 
 def test_a_comment_comes_out_at_once_even_inside_an_event():
@@ -69,6 +72,11 @@ def test_what_the_end_of_the_stream_completes_is_marked():
 def test_an_endless_event_is_uninspectable(piece):
     with pytest.raises(Uninspectable):
         read_all(sse.SseReader(max_event=100), [b"data: ", *[piece] * 20])
+
+
+def test_a_byte_order_mark_counts_for_no_event():
+    reader = sse.SseReader(max_event=12)
+    assert shown(read_all(reader, [b"\xef\xbb\xbf", b"data: abcd\n\n", b"data: abcd\n\n"])) == [("", b"abcd")] * 2
 
 
 def test_the_cap_is_for_one_event_and_not_for_the_stream():

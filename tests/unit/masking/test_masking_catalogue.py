@@ -21,6 +21,7 @@ def test_every_rule_has_a_description_and_examples_of_both_kinds(rule):
     assert rule.negatives
 
 
+@pytest.mark.promise("masking.rules")
 @pytest.mark.parametrize("rule", EACH)
 def test_positives_are_masked_among_all_rules_too(rule):
     for positive in rule.positives:
@@ -81,3 +82,32 @@ def test_exactly_the_secret_is_replaced(given, expected):
 
 def test_all_shipped_rules_hold_back_no_more_than_a_stated_bound():
     assert SHIPPED.longest == 519  # the longest header of a JWT; docs/masking.md says what waits
+
+
+@pytest.mark.parametrize(
+    "glued",
+    ["xAKIAIOSFODNN7EXAMPLE", "_sk-ant-api03-abcdefghijklmnopqrstuvwxyz", "0123-45-6789", "xDE89370400440532013000"],
+)
+def test_a_gap_that_the_docs_admit_a_word_character_glued_in_front(glued):
+    assert text(glued) == (glued, {})
+
+
+@pytest.mark.parametrize(
+    "found", ["x4111111111111111", "_4111111111111111", "x+14155552671", "x(415) 555-2671", "éa@b.com"]
+)
+def test_glue_does_not_hide_what_is_found_anywhere(found):
+    assert text(found)[1]
+
+
+def test_a_decimal_fraction_is_no_place_to_hide_a_card_number():
+    assert text("the factor is 0.4111111111111111, ok") == ("the factor is 0.[masked:card], ok", {"card": 1})
+
+
+@pytest.mark.parametrize(
+    "card", ["DE89370400440532013000", "GB29NWBK60161331926819", "NO9386011117947", "MT84MALT011000012345MTLCAST001S"]
+)
+@pytest.mark.parametrize("behind", ["", "1", " 4711", "AB", " and", "-1", "0" * 30])
+def test_what_follows_an_account_number_does_not_hide_it(card, behind):
+    out, counts = text(card + behind)
+    assert card not in out
+    assert counts["iban"] == 1

@@ -97,3 +97,34 @@ def test_what_is_masked_already_does_not_wait():
     assert masker.feed("@b") == ""
     assert masker.held == 2
     assert masker.feed(" ") == "@b "
+
+
+def test_a_shorter_match_inside_does_not_end_the_tail_of_the_longer():
+    compiled = RuleSet([Rule("run", "", "abcd|b", tail="[a-z]", positives=("abcd", "b"))])
+    assert both_ways(compiled, "abcdefg hi") == "[masked:run] hi"
+    masker = StreamMasker(compiled)
+    assert [masker.feed("abcde"), masker.feed("fg "), masker.feed("hi")] == ["[masked:run]", " ", "hi"]
+
+
+SEEN = Rule("seen", "", "[a-z]{2,9}@x", positives=("ab@x",))
+KNOT = Rule("knot", "", "c@xy{3}", positives=("c@xyyy",))
+LONG = Rule("long", "", "bc@", tail="[xyz]", positives=("bc@",))
+
+
+@pytest.mark.parametrize(
+    ("chosen", "text", "expected"),
+    [
+        pytest.param([SEEN], "aabc@x aabc@x.", "[masked:seen] [masked:seen].", id="what starts and ends inside"),
+        pytest.param(
+            [SEEN, KNOT], "aabc@xyyy.", "[masked:seen][masked:knot].", id="what starts inside and ends behind"
+        ),
+        pytest.param([SEEN, KNOT], "aabc@xyy.", "[masked:seen]yy.", id="what only seems to end behind"),
+        pytest.param([SEEN, LONG], "aabc@xyzzy.", "[masked:seen].", id="what ends inside and has a tail"),
+        pytest.param(
+            [SEEN, KNOT], "aabc@x\u00e9 c@xyyy", "[masked:seen]\u00e9 [masked:knot]", id="two bytes behind it"
+        ),
+        pytest.param([SEEN], "aabc@x", "[masked:seen]", id="nothing behind it"),
+    ],
+)
+def test_only_what_changes_nothing_is_left_out_of_a_match(chosen, text, expected):
+    assert both_ways(RuleSet(chosen), text) == expected

@@ -10,6 +10,7 @@ def masked(text, *rules, actions=None):
     return MaskFilter(RuleSet(rules, actions)).text(text)
 
 
+@pytest.mark.promise("masking.own-rules")
 @pytest.mark.parametrize(
     ("fields", "message"),
     [
@@ -110,6 +111,7 @@ def test_partial_counts_characters_not_bytes():
     assert masked("éééé中中é中!", rule) == "[masked:id:中中é中]!"
 
 
+@pytest.mark.promise("masking.own-rules")
 def test_a_literal_list_is_matched_exactly_or_in_any_case():
     assert masked("Zoë.* zoë.*", literal_rule("word", ["Zoë.*"])) == "[masked:word] zoë.*"
     assert (

@@ -3,7 +3,7 @@
 import pytest
 
 from extproc.errors import RuleError
-from extproc.masking import MaskFilter, Rule, RuleSet, StreamMasker
+from extproc.masking import MaskFilter, Rule, RuleSet, StreamMasker, rules
 
 A = Rule("a", "", "xy", positives=("xy",))
 B = Rule("b", "", "xyz?", positives=("xy",))
@@ -41,3 +41,18 @@ def test_no_rules_mask_nothing_and_hold_nothing():
     masker = StreamMasker(RuleSet(()))
     assert masker.feed("4111 1111 1111 1111") == "4111 1111 1111 1111"
     assert masker.flush() == ""
+
+
+@pytest.mark.parametrize(
+    ("text", "begin", "expected"),
+    [
+        pytest.param("no secret at all", 0, -1, id="prose"),
+        pytest.param("mail a@b.com", 0, 5, id="where a match may start"),
+        pytest.param("a@b.com and prose", 8, -1, id="what was decided before"),
+        pytest.param("a@b.com and c@d.com", 8, 12, id="what was decided before, and another"),
+        pytest.param("phone: and prose", 7, 7, id="a keyword reaches into what is undecided"),
+        pytest.param("phone: and prose", 0, 0, id="a keyword that is undecided itself"),
+    ],
+)
+def test_from_where_on_something_is_suspected(text, begin, expected):
+    assert RuleSet(rules()).suspect(text.encode(), begin) == expected

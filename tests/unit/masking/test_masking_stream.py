@@ -1,5 +1,8 @@
 """The stream: what waits and what does not, at the level of single pieces."""
 
+import inspect
+from collections.abc import Mapping
+
 import pytest
 
 from extproc.exchange.text import TextFilter, TextStream
@@ -15,6 +18,21 @@ def test_the_filter_is_what_a_dialect_asks_for():
     assert stream.feed("a b ") + stream.flush() == "a b "
 
 
+@pytest.mark.parametrize(
+    ("made", "asked"),
+    [pytest.param(MaskFilter, TextFilter, id="filter"), pytest.param(StreamMasker, TextStream, id="stream")],
+)
+def test_every_member_that_a_dialect_asks_for_is_there_with_its_signature(made, asked):
+    members = {name: member for name, member in vars(asked).items() if not name.startswith("_")}
+    assert members
+    for name, member in members.items():
+        if isinstance(member, property):
+            assert isinstance(getattr(made(SHIPPED), name), Mapping)
+        else:
+            assert list(inspect.signature(getattr(made, name)).parameters) == list(inspect.signature(member).parameters)
+
+
+@pytest.mark.promise("masking.api")
 def test_the_usage_example_of_the_package():
     sent = []
     masker = StreamMasker(rules("card", "email"))

@@ -22,6 +22,7 @@ FACTS = {
     "call.model": "m",
     "call.stream": True,
     "call.tools": ["t"],
+    "call.serverTools": ["web_search"],
     "call.maxTokens": UNLIMITED,
     "call.method": "",
     "call.name": "",
@@ -50,6 +51,8 @@ def test_the_facts_here_are_all_there_are():
         pytest.param("identity.claims.none && true", None, id="a claim that is null"),
         pytest.param("identity.subject.matches('(')", None, id="a broken expression inside"),
         pytest.param("1 / (size(call.tools) - 1) == 1", None, id="division by zero"),
+        pytest.param("size(call.tools) == 0 && size(call.serverTools) == 0", False, id="tools of the provider"),
+        pytest.param('call.serverTools.all(t, t == "web_search")', True, id="each tool of the provider"),
         pytest.param("call.maxTokens < 1000000", False, id="no limit is above every limit"),
         pytest.param("identity\n.\nsubject == 'u'", True, id="a name over several lines"),
     ],
@@ -104,3 +107,28 @@ def test_the_place_of_a_mistake_is_given():
     assert (raised.value.line, raised.value.column) == (2, 11)
     with pytest.raises(ConditionError, match=r"identity alone is not a value; write one of identity\.subject"):
         compile_condition("identity == 1", Scope.CALL)
+
+
+def _nested(depth):
+    value = 1
+    for _ in range(depth):
+        value = [value]
+    return value
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        pytest.param(10**5000, None, id="an integer too long for the engine"),
+        pytest.param(-(10**5000), None, id="a negative one"),
+        pytest.param([{"deep": [10**5000]}], None, id="one deep inside"),
+        pytest.param(2**63, None, id="an integer just beyond 64 bits"),
+        pytest.param(_nested(100_000), None, id="100,000 lists in each other"),
+        pytest.param(-(2**63), True, id="the smallest integer"),
+        pytest.param(_nested(200), True, id="200 lists in each other"),
+    ],
+)
+@pytest.mark.parametrize("fact", ["call.arguments", "identity.claims"])
+def test_no_value_that_a_client_writes_ends_the_process(fact, value, expected):
+    condition = compile_condition(f"{fact}.n == 3", Scope.CALL)
+    assert condition(FACTS | {fact: {"n": 3, "other": value}}) is expected

@@ -173,8 +173,8 @@ OBSERVED = [
     pytest.param((f"mode: observe; {G}; models: {{allow: [small]}}",), "", id="alone, would allow"),
     pytest.param((f"mode: observe; {G}; models: {{allow: [large]}}",), "deny model-not-allowed p0",
                  id="alone, would deny"),
-    pytest.param((f"mode: observe; {G}; models: {{allow: [small]}}; masking: mild",), "allow masking mild p0",
-                 id="alone, would mask"),
+    pytest.param((ALLOW, f"mode: observe; {G}; models: {{allow: [small]}}; masking: mild"), "allow masking mild p0",
+                 id="would mask"),
     pytest.param((ALLOW, f"mode: observe; {G}; models: {{allow: [small]}}; when: {ERROR}"), "deny condition-error p1",
                  id="would fail"),
 ]  # fmt: skip
@@ -190,6 +190,48 @@ def test_what_observing_policies_would_change_is_noted_and_not_done(policy, spec
     assert words == expected
     assert decision.obligations.masking is None
     assert alone is None or (alone.verdict, alone.reason) == (decision.verdict, decision.reason)
+
+
+@pytest.mark.parametrize(
+    ("specs", "masking"),
+    [
+        pytest.param((f"mode: observe; {G}; masking: mild",), "mild",
+                     id="the profile it names, although it allows nothing"),
+        pytest.param((f"mode: observe; {G}; masking: mild; when: {ERROR}",), "mild",
+                     id="the profile it names, although its condition fails"),
+        pytest.param((f"mode: observe; {G}; masking: mild", f"mode: observe; {G}; masking: strict"), "mild+strict",
+                     id="the profiles of all of them"),
+        pytest.param((f"mode: observe; {G}", f"mode: observe; {G}; masking: strict"), "strict",
+                     id="the one profile that is named"),
+        pytest.param((f"mode: observe; {G}",), "", id="nothing, when none is named"),
+    ],
+)  # fmt: skip
+def test_whom_only_observing_policies_select_is_let_through_masked_by(policy, specs, masking):
+    compiled = policy(*specs)
+    llm = decide_llm(compiled, who(), LlmCall("openai-chat", "chat", "small"), {})
+    call = McpCall("crm", "request", "tools/call", "delete")
+    mcp = decide_mcp(compiled, who(), compiled.servers["crm"], call, {})
+    for decision in (llm, mcp):
+        done = decision.obligations.masking
+        assert decision.reason.value == "observed"
+        assert (done.name if done is not None else "") == masking
+
+
+def test_a_policy_that_only_observes_is_warned_of_with_its_place(policy, tmp_path):
+    (warning,) = policy(ALLOW, f"mode: observe; {G}").warnings
+    lines = (tmp_path / "p.yaml").read_text().splitlines()
+    assert lines[warning.line - 1].strip() == "mode: observe"
+    assert warning.file == str(tmp_path / "p.yaml")
+    assert warning.message.startswith("AgentPolicy/p1 only observes")
+    assert policy(ALLOW).warnings == ()
+
+
+def test_a_condition_sees_the_tools_that_the_provider_runs(policy):
+    compiled = policy(ALLOW + "; when: size(call.tools) == 0 && size(call.serverTools) == 0")
+    for served, expected in (((), "allow allowed p0"), (("web_search",), "deny condition-false p0")):
+        call = LlmCall("openai-chat", "chat", "small", server_tools=served)
+        decision = decide_llm(compiled, who(), call, {})
+        assert short(decision) == expected
 
 
 def test_several_profiles_are_one_and_the_stricter_action_counts(policy):

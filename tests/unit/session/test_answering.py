@@ -13,12 +13,10 @@ from tests.unit.session.transcript import (
     CARD,
     LIMITS,
     MASKED,
-    PROMPT,
     SECRET,
     Playbook,
     allowed,
     answer,
-    anthropic,
     begins,
     body,
     chat,
@@ -158,6 +156,8 @@ def test_an_answer_too_large_to_inspect_is_refused(coded: bool) -> None:
         pytest.param(answer(content_encoding="gzip"), gzip.compress(b"{}")[:-5], "cut off", id="is cut off"),
         pytest.param(answer(content_encoding="gzip"), gzip.compress(b"{}") * 2, "after the end", id="has two parts"),
         pytest.param(answer(500, "text/plain"), b"\xff\xfe", "UTF-8", id="is an error in no text"),
+        pytest.param(answer(500, "text/plain"), CARD.encode("utf-16-le"), "NUL", id="is an error in UTF-16"),
+        pytest.param(answer(500, "text/plain"), CARD.encode("utf-32-be"), "NUL", id="is an error in UTF-32"),
         pytest.param(answer(500, "text/plain"), b"{broken", "not valid JSON", id="is an error in broken JSON"),
     ],
 )
@@ -441,85 +441,37 @@ def test_an_answer_too_large_to_count_passes_and_is_not_kept() -> None:
     assert over(playbook)["guards_not_applied"] == ["answer-not-read"]
 
 
-def test_trailers_pass_where_nothing_is_masked_but_not_in_our_name() -> None:
+def test_no_trailer_passes_even_where_nothing_is_masked() -> None:
     playbook = bare()
     assert playbook >> answer() << begins() >> chunk("{}", False) << gives("{}", end=False)
     trailers = ResponseTrailers({"x-note": "1", "x-gatereeve-id": "forged"})
-    assert playbook >> trailers << ResponseTrailersReply(("x-gatereeve-id",))
+    assert playbook >> trailers << ResponseTrailersReply(("x-note", "x-gatereeve-id"))
 
 
-# -- MCP ---------------------------------------------------------------------------------------------------------------
+# -- work --------------------------------------------------------------------------------------------------------------
 
-TOOLS = {
-    "jsonrpc": "2.0",
-    "id": 7,
-    "result": {"tools": [{"name": name, "inputSchema": {}} for name in ("read_note", "read_secret", "delete_note")]},
-}
+HOSTILE = "DE89 " * 200_000
 
 
-@pytest.mark.promise("mcp.filtered")
-@pytest.mark.parametrize("group", ["engineering", "bare"], ids=["masked", "not masked"])
-@pytest.mark.parametrize("kind", ["application/json", "text/event-stream", "text/plain"])
-def test_a_list_of_tools_shows_only_what_may_be_called_as(kind: str, group: str) -> None:
-    playbook = allowed(mcp(group), rpc("tools/list"))
-    data = json.dumps(TOOLS)
-    streamed = kind == "text/event-stream"
-    playbook >> answer(200, kind)
-    if streamed:
-        playbook << begins()
-        data = f"event: message\nid: 1\ndata: {data}\n\n"
-    playbook >> chunk(data)
-    if not streamed:
-        playbook << begins(length="any")
-    assert playbook << gives(end=True, has="read_note", lacks="delete_note")
-    assert b"read_secret" not in playbook.given
+def test_a_whole_answer_that_is_too_much_work_to_inspect_is_refused() -> None:
+    playbook = Playbook(_large())
+    assert playbook >> chat("laborious") << RequestHeadersReply() >> body() << forwards() >> answer()
+    assert playbook >> chunk(completion(HOSTILE)) << refuses(502, "answer-unreadable", shape=openai)
+    assert over(playbook)["reason"] == "answer-unreadable"
 
 
-@pytest.mark.promise("mcp.filtered")
-def test_a_list_cannot_hide_in_what_says_nothing_of_itself() -> None:
-    playbook = allowed(mcp("bare"), rpc("tools/list"))
-    assert (
-        playbook
-        >> answer(200, None)
-        >> chunk(f"data: {json.dumps(TOOLS)}\n\n")
-        << refuses(502, "answer-unreadable", shape=rpc_error)
-    )
+def test_an_event_that_is_too_much_work_to_inspect_ends_the_stream_with_an_error() -> None:
+    playbook = Playbook(_large())
+    assert playbook >> chat("laborious") << RequestHeadersReply() >> body(stream=True) << forwards()
+    assert playbook >> sse() << begins()
+    assert playbook >> chunk(delta(HOSTILE), False) << gives(end=True, has="answer-unreadable", lacks="DE89")
 
 
-@pytest.mark.promise("mcp.eras")
-def test_a_stream_of_a_session_is_filtered_and_masked() -> None:
-    playbook = Playbook()
-    assert playbook >> mcp(method="GET") << forwards() >> sse() << begins()
-    note = {"jsonrpc": "2.0", "method": "notifications/message", "params": {"level": "info", "data": CARD}}
-    assert playbook >> chunk(f"data: {json.dumps(note)}\n\n", False) << gives(end=False, has=MASKED, lacks="4111")
-    assert playbook >> chunk(f"data: {json.dumps(TOOLS)}\n\n", False) << gives(end=False, lacks="delete_note")
-    assert over(playbook)["aborted"] is True
-
-
-def test_the_end_of_a_session_may_be_answered_in_words() -> None:
-    playbook = Playbook()
-    assert playbook >> mcp(method="DELETE") << forwards() >> answer(200, "text/plain")
-    assert playbook >> chunk("bye") << begins(length=3) << gives("bye", end=True)
-
-
-def test_a_session_id_of_the_server_reaches_the_client() -> None:
-    playbook = mcp_call(rpc("initialize", {"protocolVersion": "2025-06-18"}))
-    assert playbook >> answer(mcp_session_id="s-1") >> chunk(result("hi")) << begins(length="any") << gives(end=True)
-    assert "mcp-session-id" not in playbook.actions[-2].remove
-
-
-def test_tokens_counted_are_an_answer_like_any_other() -> None:
-    playbook = allowed(request("/v1/messages/count_tokens"), body(model="claude-sonnet"))
-    assert (
-        playbook
-        >> answer()
-        >> chunk('{"input_tokens":5}')
-        << begins(length=18)
-        << gives('{"input_tokens":5}', end=True)
-    )
-    assert over(playbook)["operation"] == "count_tokens"
-
-
-def test_an_anthropic_answer_that_is_refused_is_refused_in_its_words() -> None:
-    playbook = allowed(messages(), body(model="claude-sonnet"))
-    assert playbook >> answer(200, "text/html") >> chunk(PROMPT) << refuses(502, "answer-unreadable", shape=anthropic)
+def test_a_stream_may_go_on_for_ever_as_long_as_no_piece_is_too_much_work() -> None:
+    playbook = Playbook(_large())
+    assert playbook >> chat("laborious") << RequestHeadersReply() >> body(stream=True) << forwards()
+    assert playbook >> sse() << begins()
+    for _ in range(5):
+        playbook >> chunk(delta(HOSTILE[:200_000] + "."), False)
+        playbook._pending.clear()
+    assert playbook >> chunk(DONE) << gives(end=True, has="[DONE]")

@@ -108,6 +108,35 @@ CREDENTIALS = {
     "if_range": "x",
     "expect": "100-continue",
     "content_digest": "sha-256=:x:",
+    # Who the caller is, as proxies tell servers that believe them.
+    "remote_user": "root",
+    "x_remote_user": "root",
+    "x_auth_request_email": "root@example.com",
+    "x_authenticated_user": "root",
+    "x_webauth_user": "root",
+    "x_goog_authenticated_user_email": "root@example.com",
+    "x_goog_iap_jwt_assertion": CANARY,
+    "x_ms_client_principal_name": "root",
+    "x_ms_token_aad_access_token": CANARY,
+    "x_amzn_oidc_data": CANARY,
+    "x_consumer_username": "root",
+    "ssl_client_s_dn": "CN=root",
+    "x_client_cert": CANARY,
+    # Where the caller is.
+    "cf_connecting_ip": "10.0.0.1",
+    "cf_access_jwt_assertion": CANARY,
+    "true_client_ip": "10.0.0.1",
+    "x_client_ip": "10.0.0.1",
+    # A credential by other names.
+    "x_authorization": f"Bearer {CANARY}",
+    "authentication": CANARY,
+    "x_jwt_assertion": CANARY,
+    "x_id_token": CANARY,
+    "x_secret": CANARY,
+    # Whatever it is called, it is the client's token.
+    "x_tracing": f"{TOKEN}-engineering",
+    "x_quoted": f'"a={TOKEN}-engineering;b"',
+    "user_agent": f"agent/1.0 ({TOKEN}-engineering)",
 }
 
 
@@ -167,10 +196,21 @@ def test_the_clients_own_routing_header_is_overwritten_and_not_removed() -> None
         pytest.param("monkey=1&keys=2", "?monkey=1&keys=2", id="with what only resembles a key"),
         pytest.param("&&a", "?&&a", id="with empty parts"),
         pytest.param("%ff=1", "?%ff=1", id="that is not UTF-8"),
+        pytest.param(
+            "authorization=K&Auth=K&subscription-key=K&sig=K&code=K&a=1", "?a=1", id="with keys by other names"
+        ),
+        pytest.param("X-Amz-Signature=K&x-goog-credential=K&client_secret=K&a=1", "?a=1", id="with a signature"),
+        pytest.param("a=t0ken.of-the_client&b=1", "?b=1", id="with the client's token under any name"),
+        pytest.param("a=x%740ken.of%2Dthe_clienty&b=1", "?b=1", id="with the client's token in escapes"),
+        pytest.param("t0ken.of-the_client=1&b=1", "?b=1", id="with the client's token as a name"),
+        pytest.param(
+            "model=evil&models[]=evil&Deployment=evil&api_base=evil&a=1", "?a=1", id="with a model of its own"
+        ),
+        pytest.param("api-version=2025-01-01&beta=true", "?api-version=2025-01-01&beta=true", id="with versions"),
     ],
 )
 def test_the_query(raw: str, kept: str) -> None:
-    assert forwarding.query(raw) == kept
+    assert forwarding.query(raw, "t0ken.of-the_client") == kept
 
 
 @pytest.mark.promise("credentials.stripped")

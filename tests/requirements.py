@@ -1,0 +1,184 @@
+"""Every promise the gateway makes, with an id, and where it was made.
+
+A test holds a promise by naming it:
+
+    @pytest.mark.promise("llm.rewrite")
+    def test_...
+
+`tests/unit/test_requirements.py` fails when a promise is held by no test, when one that was made about the running
+gateway is held by no test through the real Envoy (`envoy`), and when a test names a promise that nobody made.
+"""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Promise:
+    """`source` is the point of the issue ("2.3": issue 2, numbered point 3; other parts by their heading) or the
+    section of the design that makes it."""
+
+    id: str
+    source: str
+    text: str
+    envoy: bool = False
+
+
+def _promises(source: str, prefix: str, envoy: bool, texts: dict[str, str]) -> tuple[Promise, ...]:
+    return tuple(Promise(f"{prefix}.{name}", source, text, envoy) for name, text in texts.items())
+
+
+PROMISES: tuple[Promise, ...] = (
+    *_promises(
+        "2.1",
+        "identity",
+        True,
+        {
+            "sources": "A token is found in Authorization: Bearer, x-api-key and api-key.",
+            "refused": "No token, a bad, expired or wrong one: 401 in the dialect, each with its own reason.",
+            "providers": "Several identity providers; issuer, audience, asymmetric algorithms, times and typ are held.",
+            "keys": "Keys come from JWKS URL, discovery, file or inline; unknown kids fetch once, at a limited rate.",
+            "stale-keys": "Known keys serve while the issuer is down, up to a stated age.",
+            "claims": "Claims map to subject, groups, e-mail and tenant; any claim can be used in conditions.",
+        },
+    ),
+    Promise("identity.cached", "2.1", "A verified token is not verified twice, bounded by expiry and a maximum age."),
+    *_promises(
+        "2.2",
+        "llm",
+        True,
+        {
+            "dialects": "OpenAI Chat, OpenAI Responses and Anthropic Messages are served, streamed or not.",
+            "access": "Policy decides model access by identity.",
+            "rewrite": "Model, path and host become what the policy says; aliases are resolved.",
+            "models": "GET /v1/models lists only what this caller may use.",
+            "count-tokens": "count_tokens is judged and rewritten like a message.",
+            "survives": "Unknown fields, beta and version headers, key order and big integers survive.",
+            "judged-is-sent": "The body that was judged is the body that is sent.",
+        },
+    ),
+    *_promises(
+        "2.3",
+        "mcp",
+        True,
+        {
+            "route": "Servers are reached at /mcp/<server> and by host, each with its own credential.",
+            "eras": "Sessions of 2025-06-18 and 2025-11-25, and the stateless 2026-07-28.",
+            "tools": "Tools are allowed by identity, with wildcards; a denied call is answered so that clients go on.",
+            "filtered": "Lists show only what may be used, in JSON and SSE, page by page, cached for this caller only.",
+            "headers": "Mcp-Method and Mcp-Name are held against the body.",
+            "methods": "Prompts, resources and all other methods are under policy too.",
+            "batches": "Batches are refused.",
+            "judged-is-sent": "The message that was judged is the message that is sent.",
+        },
+    ),
+    *_promises(
+        "2.4",
+        "masking",
+        True,
+        {
+            "document": "Plain JSON answers of every dialect are masked before any of them leaves.",
+            "stream": "Streams of every dialect are masked as they pass, and flow while they are.",
+            "tool-arguments": "Tool-call arguments are masked as the JSON they become.",
+            "mcp": "MCP results, notifications and progress are masked, in JSON and SSE.",
+        },
+    ),
+    Promise("masking.cuts", "2.4", "Output is the same for every way of cutting the input."),
+    Promise("masking.hold-back", "2.4", "Only what may still become part of a match waits."),
+    Promise("masking.rules", "2.4", "The first rule set finds its positives and spares its negatives."),
+    Promise("masking.own-rules", "2.4", "Users define patterns and literal lists, which prove themselves at load."),
+    Promise("masking.api", "2.4", "StreamMasker(rules): feed(text) and flush()."),
+    *_promises(
+        "2.5",
+        "credentials",
+        True,
+        {
+            "injected": "The provider's credential is sent, in the header and format that it reads.",
+            "stripped": "No form of the client's credential reaches an upstream.",
+            "rotated": "A credential file is rotated without restart, also as Kubernetes mounts it.",
+            "unseen": "No credential is in any log, error, metric, repr or rendered file readable by others.",
+            "unavailable": "A credential that cannot be had refuses the call and is named without its value.",
+        },
+    ),
+    *_promises(
+        "2.6",
+        "decisions",
+        True,
+        {
+            "default-deny": "What no policy allows is denied.",
+            "observe": "Policies that observe are recorded and not enforced.",
+            "conditions": "CEL conditions decide; one that cannot be evaluated denies.",
+            "reasons": "Each refusal has its reason, what to do, and the id of its record.",
+            "audit": "One record per exchange says who, what, why and what it cost.",
+            "audit-sinks": "Records go to stdout or a rotated file, without blocking; what is lost is counted.",
+        },
+    ),
+    *_promises(
+        "2.7",
+        "operation",
+        True,
+        {
+            "reload": "Policy and secrets are reloaded under load without one failed request.",
+            "bad-policy": "A bad policy keeps the last good one and says so in log, metric and /readyz.",
+            "admin": "/healthz, /readyz and /metrics answer on the admin port and hold no secret.",
+            "drain": "On SIGTERM open streams finish within a stated time.",
+            "workers": "A dead worker is restarted and unnoticed before its first answer.",
+            "fail-closed": "A processor that is killed, absent or failing never lets anything pass unpoliced.",
+        },
+    ),
+    *_promises(
+        "2, the two commands",
+        "demo",
+        True,
+        {
+            "starts": "The demo starts in under five seconds and its curl lines work.",
+            "ports": "A taken port gets a clear error naming it.",
+            "ends": "Ctrl-C, or the death of the supervisor, ends every process that was started.",
+        },
+    ),
+    *_promises(
+        "2, the command line",
+        "cli",
+        True,
+        {
+            "help": "Every command has help that teaches.",
+            "check": "check prints every problem at once, with its place and what to write instead.",
+            "test": "test runs policy tests and prints failures as a difference.",
+            "explain": "explain tells which documents matched, which did not and why.",
+            "render": "What render writes is accepted by Envoy and governs like up.",
+            "token": "token mints a token for the running demo.",
+        },
+    ),
+    *_promises(
+        "2, bad input",
+        "bad-input",
+        True,
+        {
+            "json": "Not JSON, JSON of the wrong shape, deeply nested, invalid UTF-8, lone surrogates: refused.",
+            "size": "Bodies over the cap are refused and told the cap; answers too large to inspect are refused.",
+            "duplicate-keys": "Duplicate keys smuggle nothing.",
+            "content-type": "Wrong and missing content types are refused.",
+            "compressed-request": "Compressed requests are read, bounded, or refused.",
+            "compressed-response": "Compressed answers are read, bounded, or refused.",
+            "sse": "An event cut at every byte, and a line of 10 MB, are masked or not passed at all.",
+            "upstream": "Death in mid-stream, trailers, errors with an SSE type, empty answers.",
+            "upgrade": "Upgrade: websocket gets 426.",
+            "http-versions": "HTTP/1.1 and HTTP/2 clients are served.",
+            "client-gone": "A client that goes away in mid-stream ends the call and is recorded.",
+            "killed": "A processor killed in any phase means an error, never an unpoliced answer.",
+            "no-processor": "Envoy without a processor answers 500 and passes nothing.",
+            "hostile-tokens": "alg none, HS256 with the public key, unknown crit, a token of 1 MB: refused.",
+            "header-names": "Header names in odd case are the same headers.",
+            "two-authorization-headers": "Two Authorization headers are refused.",
+        },
+    ),
+    *_promises(
+        "2, clients we did not write",
+        "clients",
+        True,
+        {
+            "openai": "The official openai SDK works unchanged: plain, streamed, tool calls, its own exceptions.",
+            "anthropic": "The official anthropic SDK works unchanged: plain, streamed, tool calls, its own exceptions.",
+            "mcp": "The official mcp SDK's client works unchanged, in both eras.",
+        },
+    ),
+)
