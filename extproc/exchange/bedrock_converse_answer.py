@@ -11,6 +11,7 @@ Reasoning is signed as in `claude_answer`, with the same note when masking broke
 from typing import Any
 
 from extproc.errors import Uninspectable
+from extproc.exchange import sealed
 from extproc.exchange.channel import Channel, TextChannel
 from extproc.exchange.event_answer import count
 from extproc.exchange.frame_answer import FrameAnswer
@@ -75,6 +76,11 @@ _SHAPE = Shape(
             "originalStatusCode",
             "additionalModelResponseFields",
             "trace",
+            "p",
+        }
+    ),
+    numbers=frozenset(
+        {
             "contentBlockIndex",
             "latencyMs",
             "inputTokens",
@@ -82,7 +88,6 @@ _SHAPE = Shape(
             "totalTokens",
             "cacheReadInputTokens",
             "cacheWriteInputTokens",
-            "p",
         }
     ),
     json_texts=frozenset(),
@@ -96,6 +101,10 @@ _SHAPE = Shape(
     ),
     dropped=frozenset(),
 )
+PADDING = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+"""What AWS pads a message with (`p`), from its beginning on."""
+
+_DELTA = "contentBlockDelta"
 _WHOLE = frozenset({"citation", "image"})
 _ENDS = frozenset({"messageStart", "messageStop", "metadata"})
 
@@ -108,7 +117,9 @@ class BedrockConverseAnswer(FrameAnswer):
 
     def __init__(self, mask: TextFilter | None) -> None:
         super().__init__(mask, _SHAPE)
-        self._channels: dict[tuple[int, _Path], Channel] = {}
+        self._blocks: dict[int, dict[_Path, Channel]] = {}  # what is open, by block and path
+        self._ended: set[tuple[int, _Path]] = set()
+        self._whole: set[int] = set()  # blocks that came with text no delta may go on with; -1: a message did
 
     def worth_reading(self, data: bytes) -> bool:
         return b'"usage"' in data or b'"stopReason"' in data
@@ -141,21 +152,31 @@ class BedrockConverseAnswer(FrameAnswer):
     def mask_event(self, leaves: Leaves, name: str, doc: JsonObject) -> bytes:
         before = b""
         skip = ""
-        if name == "contentBlockDelta":
+        if name == _DELTA:
             skip = "delta"
             before = self._delta(leaves, doc)
         elif name == "contentBlockStop":
             before = self._close(_index(doc))
         elif name in _ENDS:
             before = self.tails()
-            if name == "messageStart":
-                self._channels = {}
-        elif name != "contentBlockStart":
-            name = leaves.text(name)
-        return before + self.encode(name, leaves.known(doc, "", skip))
+            if doc.get("content") or doc.get("message"):
+                self._whole.add(-1)
+        elif name == "contentBlockStart":
+            if _brings_text(doc.get("start")):
+                self._whole.add(_index(doc))
+        else:
+            name = leaves.structure(name)
+        padding = doc.get("p")
+        if type(padding) is str:
+            doc["p"] = ""  # it is AWS's or it is nothing
+        number = doc.get("contentBlockIndex")
+        masked = leaves.known(doc, "", skip, (name, number if type(number) is int else 0))
+        if type(padding) is str and PADDING.startswith(padding):
+            masked["p"] = padding
+        return before + self.encode(name, masked)
 
     def tails(self) -> bytes:
-        return b"".join([self._close(index) for index in dict.fromkeys(index for index, _ in self._channels)])
+        return b"".join([self._close(index) for index in list(self._blocks)])
 
     def _delta(self, leaves: Leaves, doc: JsonObject) -> bytes:
         """Feeds every string of a delta to its channel, in place. A signature ends the text it signs: the result is
@@ -176,46 +197,69 @@ class BedrockConverseAnswer(FrameAnswer):
             if key not in _SHAPE.known and leaves.text(key) != key:
                 raise Uninspectable("A member's name in the answer would have to be masked.")
             place = (*path, key)
+            here = (_DELTA, index, *place)
             if kind is str:
-                if value and not (known and (key in _SHAPE.structural or leaves.opaque(node, str(parent), key))):
-                    node[key] = self._channel(index, place).feed(value)
+                if value:
+                    node[key] = self._string(leaves, node, str(parent), place, index, known=known)
             elif key in _WHOLE and not path:
-                node[key] = leaves.known({key: value})[key]
+                node[key] = leaves.known({key: value}, "", "", (_DELTA, index))[key]
             elif key == "json":
-                node[key] = leaves.free(value)
+                node[key] = leaves.free(value, "json: ", here)
             elif kind is dict:
                 self._tree(leaves, value, place, index, known=known and key in _SHAPE.containers)
             elif kind is list:
                 self._items(leaves, value, place, index, known=known and key in _SHAPE.containers)
+            elif kind is int or kind is float:
+                node[key] = leaves.counted(key, value) if known else leaves.number(value, _before(place))
+
+    def _string(self, leaves: Leaves, node: JsonObject, parent: str, place: _Path, index: int, *, known: bool) -> str:
+        """What may go on of a string that is not empty."""
+        key = str(place[-1])
+        value: str = node[key]
+        if known and key in _SHAPE.structural:
+            return leaves.structure(value)
+        here = (_DELTA, index, *place)
+        begun = place in self._blocks.get(index, ()) or (index, place) in self._ended
+        if known and not begun and leaves.opaque(node, parent, key) and sealed.is_like(value):
+            return leaves.sealed(key, value, here)
+        if leaves.seen(here):
+            raise Uninspectable("What should be unreadable in the answer goes on with a text.")
+        return self._channel(index, place).feed(value)
 
     def _items(self, leaves: Leaves, items: list[Any], path: _Path, index: int, *, known: bool) -> None:
         for position, item in enumerate(items):
             if type(item) is dict:
                 self._tree(leaves, item, (*path, position), index, known=known)
             else:
-                items[position] = leaves.free(item)
+                items[position] = leaves.free(item, _before(path), (_DELTA, index, *path, position))
 
     def _channel(self, index: int, place: _Path) -> Channel:
-        channel = self._channels.get((index, place))
+        block = self._blocks.get(index)
+        if block is None:
+            block = self._blocks[index] = {}
+        channel = block.get(place)
         if channel is None:
+            if (index, place) in self._ended:
+                raise Uninspectable("The answer went on with a text that it had ended.")
+            if index in self._whole or -1 in self._whole:
+                raise Uninspectable("The answer goes on with a text that it began in another shape.")
             assert self._mask is not None
-            stream = JsonTextStream(self._mask) if place == ("toolUse", "input") else TextChannel(self._mask)
-            channel = Channel(stream, place, watch=place == ("reasoningContent", "text"))
-            self._channels[index, place] = channel
+            is_json = place == ("toolUse", "input")
+            stream = JsonTextStream(self._mask) if is_json else TextChannel(self._mask, _before(place))
+            channel = block[place] = Channel(stream, place, watch=place == ("reasoningContent", "text"))
         return channel
 
     def _close(self, index: int) -> bytes:
         """Deltas with what a block's channels still hold. More text for them is refused from here on."""
         out = []
-        for (block, place), channel in self._channels.items():
-            if block != index or channel.closed:
-                continue
+        for place, channel in self._blocks.pop(index, {}).items():
+            self._ended.add((index, place))
             tail = channel.close()
             if channel.altered:
                 self.note(_NOTE_THINKING)
             if tail:
                 doc = {"delta": _put(place, tail), "contentBlockIndex": index}
-                out.append(self.encode("contentBlockDelta", doc))
+                out.append(self.encode(_DELTA, doc))
         return b"".join(out)
 
 
@@ -224,6 +268,25 @@ def _index(doc: JsonObject) -> int:
     if type(index) is not int:
         raise Uninspectable("A block of the answer has no number.")
     return index
+
+
+def _brings_text(start: Any) -> bool:
+    """Whether the start of a block has text, which all known ones leave to its deltas."""
+    if type(start) is not dict:
+        return bool(start)
+    use, result = start.get("toolUse"), start.get("toolResult")
+    return bool(
+        start.get("text")
+        or start.get("reasoningContent")
+        or (type(use) is dict and use.get("input"))
+        or (type(result) is dict and result.get("content"))
+        or type(result) is list
+    )
+
+
+def _before(place: _Path) -> str:
+    """What stands before a text: the keys on the way to it that the API does not know."""
+    return "".join([f"{step}: " for step in place if type(step) is str and step not in _SHAPE.known])
 
 
 def _put(place: _Path, tail: str) -> Any:

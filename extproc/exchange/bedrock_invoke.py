@@ -11,6 +11,8 @@ from extproc.exchange.model import NOWHERE, Answer, JsonObject, LlmCall, Place
 from extproc.exchange.refusal import Refusal, Rendered
 from extproc.exchange.text import TextFilter
 
+_TOP = fields.top("messages", "mcp_servers", "max_tokens", "anthropic_version")
+
 
 class BedrockInvoke:
     """Implements `exchange.model.Dialect`."""
@@ -18,6 +20,7 @@ class BedrockInvoke:
     name = "bedrock-invoke"
 
     def read(self, operation: str, doc: JsonObject, place: Place = NOWHERE) -> LlmCall:
+        fields.check(doc, _TOP)
         version = doc.get("anthropic_version")
         if type(version) is not str or not version:
             fields.refuse("anthropic_version", "a version: this gateway reads Claude's bodies here, others in Converse")

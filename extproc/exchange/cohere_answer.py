@@ -34,19 +34,23 @@ _SHAPE = Shape(
     structural=frozenset({"type", "id", "role", "finish_reason", "generation_id", "response_id"}),
     texts=frozenset(
         {
-            "index",
             "text",
             "thinking",
             "tool_plan",
             "name",
             "arguments",
-            "start",
-            "end",
-            "content_index",
             "document",
             "tool_output",
             "error",
             "prompt",
+        }
+    ),
+    numbers=frozenset(
+        {
+            "index",
+            "start",
+            "end",
+            "content_index",
             "input_tokens",
             "output_tokens",
             "cached_tokens",
@@ -116,13 +120,13 @@ class CohereAnswer(SseAnswer):
                 if type(text) is str:
                     texts[key] = self._channel(index, key).feed(text)
                     holder[key] = ""  # keeps its place, and is not masked twice
-        masked = leaves.known(doc)
+        masked = leaves.known(doc, "", "", (kind, index))
         if texts:
             found = _holder(masked, _JOINED[kind][0])
             if found is None:
                 raise Uninspectable("An event of the answer lost its text.")
             found.update(texts)
-        return before + self.encode(name or kind, masked)
+        return before + self.encode(name or leaves.structure(kind), masked)
 
     def tails(self) -> bytes:
         return self._close(list(self._channels))

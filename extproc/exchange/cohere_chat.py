@@ -1,10 +1,16 @@
 """Cohere's Chat API, version 2. See `cohere_answer` for what comes back."""
 
+from typing import Any
+
 from extproc.exchange import fields, json_body, sse
 from extproc.exchange.cohere_answer import CohereAnswer
+from extproc.exchange.keys import Keys
 from extproc.exchange.model import NOWHERE, Answer, JsonObject, LlmCall, Place
 from extproc.exchange.refusal import Refusal, Rendered
 from extproc.exchange.text import TextFilter
+
+_TOP = fields.top("max_tokens")
+_TOOL = Keys("type", "function", "name", "model")
 
 
 class CohereChat:
@@ -13,14 +19,18 @@ class CohereChat:
     name = "cohere-chat"
 
     def read(self, operation: str, doc: JsonObject, place: Place = NOWHERE) -> LlmCall:  # noqa: ARG002  (the Protocol's)
+        fields.check(doc, _TOP)
         names: list[str] = []
         served: list[str] = []
         for position, tool in enumerate(fields.objects(doc, "tools")):
             where = f"tools[{position}]"
+            _TOOL.check(tool, where)
             if tool.get("type", "function") == "function":
-                names.append(fields.name(tool.get("function"), f"{where}.function"))
+                inner: Any = tool.get("function")
+                names.append(fields.name(inner, f"{where}.function"))
+                _TOOL.check(inner, f"{where}.function")
             else:
-                served.append(fields.name(tool, where, "type"))
+                served.append(fields.served(tool, fields.name(tool, where, "type"), where))
         return LlmCall(
             dialect=self.name,
             operation=operation,

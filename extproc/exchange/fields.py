@@ -36,14 +36,15 @@ def top(*judged: str) -> Keys:
     return Keys("model", "stream", "tools", *judged, *_ELSEWHERE)
 
 
-def check(doc: JsonObject, judged: Keys) -> None:
-    """Refuses disguised keys and those that lead elsewhere. `judged` comes from `top`."""
-    judged.check(doc)
+def check(doc: JsonObject, judged: Keys, where: str = "") -> None:
+    """Refuses disguised keys and those that lead elsewhere. `judged` comes from `top`; `where` is the path of `doc`."""
+    judged.check(doc, where)
     for key in _ELSEWHERE:
         if key in doc:
+            path = f"{where}.{key}" if where else key
             raise BadRequest(
                 Reason.BODY_SHAPE.value,
-                f"The field {key} is not accepted: it could lead the call to another model or address than the one "
+                f"The field {path} is not accepted: it could lead the call to another model or address than the one "
                 "that was judged. Leave it out.",
                 400,
             )

@@ -44,11 +44,11 @@ class FrameAnswer(EventAnswer[Message]):
         if kind == "exception":
             before = self.tails()
             name = leaves.text(headers.get(_EXCEPTION, ""))
-            return before + exception(name, leaves.known(doc) if doc is not None else {})
+            return before + exception(name, leaves.known(doc, "", "", ("exception",)) if doc is not None else {})
         if kind != "error":
             raise Uninspectable("A message of the answer is of no known type.")
-        said = {key: leaves.text(headers[key]) for key in (_CODE, _MESSAGE) if key in headers}
-        payload = json_body.encode(leaves.known(doc)) if doc is not None else b""
+        said = {key: leaves.text(headers[key], "", ("error", key)) for key in (_CODE, _MESSAGE) if key in headers}
+        payload = json_body.encode(leaves.known(doc, "", "", ("error",))) if doc is not None else b""
         return self.tails() + eventstream.encode({_TYPE: "error", **said}, payload)
 
     def mask_payload(self, leaves: Leaves, name: str, payload: bytes) -> bytes:

@@ -12,11 +12,23 @@ from urllib.parse import quote
 
 from extproc.exchange import fields, gemini_error, json_body, sse
 from extproc.exchange.gemini_answer import GeminiAnswer
+from extproc.exchange.keys import Keys
 from extproc.exchange.model import NOWHERE, Answer, JsonObject, LlmCall, Place
 from extproc.exchange.refusal import Refusal, Rendered
 from extproc.exchange.text import TextFilter
 
 _CLIENT_TOOLS = frozenset({"computer_use"})  # the model asks, the client acts
+_TOP = fields.top(
+    "generationConfig",
+    "generation_config",
+    "cachedContent",
+    "cached_content",
+    "generateContentRequest",
+    "generate_content_request",
+)
+_CONFIG = Keys("maxOutputTokens", "max_output_tokens")
+_TOOL = Keys("functionDeclarations", "function_declarations", "mcpServers", "mcp_servers")
+_NAMED = Keys("name")
 _NESTED = ("generateContentRequest", "generate_content_request")
 
 
@@ -32,8 +44,10 @@ class Gemini:
         served: list[str] = []
         limit: int | None = None
         for body in (doc, *(_object(doc, key) for key in _NESTED)):
+            fields.check(body, _TOP)
             _tools(body, names, served)
             for key in ("generationConfig", "generation_config"):
+                _CONFIG.check(_object(body, key), key)
                 found = fields.number(_object(body, key), "maxOutputTokens", "max_output_tokens")
                 limit = limit if found is None else max(found, limit or 0)
         if not place.model or len(place.model) > fields.MAX_MODEL:
@@ -97,6 +111,7 @@ def _object(doc: JsonObject, key: str) -> JsonObject:
 def _tools(doc: JsonObject, names: list[str], served: list[str]) -> None:
     """Names of the tools the client runs, and fields of those that Google runs."""
     for position, tool in enumerate(fields.objects(doc, "tools")):
+        _TOOL.check(tool, f"tools[{position}]")
         for key, value in tool.items():
             if value is None:
                 continue
@@ -104,14 +119,19 @@ def _tools(doc: JsonObject, names: list[str], served: list[str]) -> None:
             where = f"tools[{position}].{kind}"
             if kind == "function_declarations":
                 entries = fields.objects(tool, key, where)
-                names += [fields.name(entry, f"{where}[{index}]") for index, entry in enumerate(entries)]
+                names += [_name(entry, f"{where}[{index}]") for index, entry in enumerate(entries)]
             elif kind == "mcp_servers":
                 entries = fields.objects(tool, key, where)
-                served += ["mcp:" + fields.name(entry, f"{where}[{index}]") for index, entry in enumerate(entries)]
+                served += ["mcp:" + _name(entry, f"{where}[{index}]") for index, entry in enumerate(entries)]
             else:
                 (names if kind in _CLIENT_TOOLS else served).append(kind)
     if doc.get("cachedContent") is not None or doc.get("cached_content") is not None:
         served.append("cached_content")
+
+
+def _name(entry: JsonObject, where: str) -> str:
+    _NAMED.check(entry, where)
+    return fields.name(entry, where)
 
 
 def _snake(name: str) -> str:

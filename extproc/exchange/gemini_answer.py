@@ -17,6 +17,7 @@ from extproc.exchange import json_body, sse
 from extproc.exchange.channel import Channel, TextChannel
 from extproc.exchange.leaves import Leaves, Shape
 from extproc.exchange.model import JsonObject
+from extproc.exchange.seams import Place
 from extproc.exchange.sse_answer import SseAnswer, count
 from extproc.exchange.text import TextFilter
 
@@ -107,18 +108,22 @@ _SHAPE = Shape(
             "webSearchQueries",
             "groundingChunkIndices",
             "confidenceScores",
-            "startIndex",
-            "endIndex",
-            "partIndex",
             "retrievedUrl",
             "finishMessage",
             "blockReasonMessage",
             "message",
             "details",
+            "blocked",
+        }
+    ),
+    numbers=frozenset(
+        {
+            "startIndex",
+            "endIndex",
+            "partIndex",
             "index",
             "tokenCount",
             "avgLogprobs",
-            "blocked",
             "probabilityScore",
             "severityScore",
             "promptTokenCount",
@@ -232,7 +237,7 @@ class GeminiAnswer(SseAnswer):
                     raise Uninspectable("A candidate of the answer is not an object.")
                 candidates[position] = self._candidate(leaves, candidate)
                 finished = finished or bool(candidate.get("finishReason"))
-        masked = leaves.known(doc, "", "candidates" if read else "")
+        masked = leaves.known(doc, "", "candidates" if read else "", ("",))
         if read:
             self._last = masked
         if finished:
@@ -243,6 +248,7 @@ class GeminiAnswer(SseAnswer):
 
     def _candidate(self, leaves: Leaves, candidate: JsonObject) -> JsonObject:
         content = candidate.get("content")
+        here: Place = ("candidate", _index(candidate))
         if type(content) is dict:
             parts = content.get("parts")
             if type(parts) is list:
@@ -252,11 +258,12 @@ class GeminiAnswer(SseAnswer):
                 for position, part in enumerate(parts):
                     if type(part) is not dict:
                         raise Uninspectable("A part of the answer is not an object.")
-                    parts[position] = self._part(leaves, part, state)
-            candidate["content"] = leaves.known(content, "content", "parts" if type(parts) is list else "")
-        return leaves.known(candidate, "candidates", "content" if type(content) is dict else "")
+                    parts[position] = self._part(leaves, part, state, (*here, "parts", position))
+            skip = "parts" if type(parts) is list else ""
+            candidate["content"] = leaves.known(content, "content", skip, (*here, "content"))
+        return leaves.known(candidate, "candidates", "content" if type(content) is dict else "", here)
 
-    def _part(self, leaves: Leaves, part: JsonObject, state: _Candidate) -> JsonObject:
+    def _part(self, leaves: Leaves, part: JsonObject, state: _Candidate, here: Place) -> JsonObject:
         text = part.get("text")
         spoken = type(text) is str and bool(text)
         if spoken:
@@ -264,8 +271,8 @@ class GeminiAnswer(SseAnswer):
         call = part.get("functionCall")
         called = type(call) is dict
         if type(call) is dict:
-            part["functionCall"] = self._call(leaves, call, state)
-        masked = leaves.known(part, "parts", "functionCall" if called else "")
+            part["functionCall"] = self._call(leaves, call, state, (*here, "functionCall"))
+        masked = leaves.known(part, "parts", "functionCall" if called else "", here)
         if spoken:
             kind = _THOUGHT if part.get("thought") is True else _TEXT
             channel = state.texts.get(kind)
@@ -275,7 +282,7 @@ class GeminiAnswer(SseAnswer):
             masked["text"] = channel.feed(str(text))
         return masked
 
-    def _call(self, leaves: Leaves, call: JsonObject, state: _Candidate) -> JsonObject:
+    def _call(self, leaves: Leaves, call: JsonObject, state: _Candidate, here: Place) -> JsonObject:
         """A function call: whole, or the next pieces of its arguments."""
         pieces = call.get("partialArgs")
         streamed = type(pieces) is list
@@ -283,7 +290,7 @@ class GeminiAnswer(SseAnswer):
             for position, piece in enumerate(pieces):
                 if type(piece) is not dict:
                     raise Uninspectable("A piece of a call's arguments is not an object.")
-                pieces[position] = self._piece(leaves, piece, state)
+                pieces[position] = self._piece(leaves, piece, state, (*here, position))
         if call.get("willContinue") is not True and state.arguments:
             tails = [(path, channel.close()) for path, channel in state.arguments.items()]
             state.arguments = {}
@@ -291,21 +298,21 @@ class GeminiAnswer(SseAnswer):
             if added:
                 call["partialArgs"] = [*(pieces if type(pieces) is list else ()), *added]
                 streamed = True
-        return leaves.known(call, "functionCall", "partialArgs" if streamed else "")
+        return leaves.known(call, "functionCall", "partialArgs" if streamed else "", here)
 
-    def _piece(self, leaves: Leaves, piece: JsonObject, state: _Candidate) -> JsonObject:
+    def _piece(self, leaves: Leaves, piece: JsonObject, state: _Candidate, here: Place) -> JsonObject:
         number = piece.get("numberValue")
         if number is not None:
             masked = leaves.free(number)
             if type(masked) is str:  # a mask is no number
                 piece = {("stringValue" if key == "numberValue" else key): value for key, value in piece.items()}
                 piece["stringValue"] = masked
-            return leaves.known(piece, "partialArgs")
+            return leaves.known(piece, "partialArgs", "", here)
         text = piece.get("stringValue")
         if type(text) is not str:
-            return leaves.known(piece, "partialArgs")
+            return leaves.known(piece, "partialArgs", "", here)
         piece["stringValue"] = ""
-        masked = leaves.known(piece, "partialArgs")
+        masked = leaves.known(piece, "partialArgs", "", here)
         path = str(masked.get("jsonPath"))
         channel = state.arguments.get(path)
         if channel is None:
@@ -314,7 +321,6 @@ class GeminiAnswer(SseAnswer):
         text = channel.feed(text)
         if piece.get("willContinue") is not True:
             text += channel.close()
-            del state.arguments[path]
         masked["stringValue"] = text
         return masked
 

@@ -3,11 +3,18 @@
 Ollama speaks OpenAI's and Anthropic's APIs as well, at their own paths; those dialects serve them.
 """
 
+from typing import Any
+
 from extproc.exchange import fields, json_body
+from extproc.exchange.keys import Keys
 from extproc.exchange.model import NOWHERE, Answer, JsonObject, LlmCall, Place
 from extproc.exchange.ollama_answer import OllamaAnswer
 from extproc.exchange.refusal import Refusal, Rendered
 from extproc.exchange.text import TextFilter
+
+_TOP = fields.top("options")
+_OPTIONS = Keys("num_predict")
+_TOOL = Keys("function", "name")
 
 
 class Ollama:
@@ -16,16 +23,15 @@ class Ollama:
     name = "ollama"
 
     def read(self, operation: str, doc: JsonObject, place: Place = NOWHERE) -> LlmCall:  # noqa: ARG002  (the Protocol's)
+        fields.check(doc, _TOP)
         options = doc.get("options")
         if options is not None and type(options) is not dict:
             fields.refuse("options", "an object")
+        _OPTIONS.check(options or {}, "options")
         limit = (options or {}).get("num_predict")
         if limit is not None and type(limit) is not int:
             fields.refuse("options.num_predict", "an integer")
-        tools = [
-            fields.name(tool.get("function"), f"tools[{position}].function")
-            for position, tool in enumerate(fields.objects(doc, "tools"))
-        ]
+        tools = [_tool(tool, f"tools[{position}]") for position, tool in enumerate(fields.objects(doc, "tools"))]
         return LlmCall(
             dialect=self.name,
             operation=operation,
@@ -58,6 +64,14 @@ class Ollama:
 
     def answer(self, call: LlmCall, mask: TextFilter | None) -> Answer:  # noqa: ARG002  (the Protocol's signature)
         return OllamaAnswer(mask)
+
+
+def _tool(tool: JsonObject, where: str) -> str:
+    _TOOL.check(tool, where)
+    inner: Any = tool.get("function")
+    name = fields.name(inner, f"{where}.function")
+    _TOOL.check(inner, f"{where}.function")
+    return name
 
 
 def _model(name: str) -> JsonObject:

@@ -19,10 +19,14 @@ _SHAPE = Shape(
             "tool_name",
             "name",
             "arguments",
-            "index",
             "images",
             "error",
             "done",
+        }
+    ),
+    numbers=frozenset(
+        {
+            "index",
             "total_duration",
             "load_duration",
             "prompt_eval_count",
@@ -74,7 +78,7 @@ class OllamaAnswer(NdjsonAnswer):
             self._last = {key: doc[key] for key in ("model", "created_at") if key in doc}
         elif ended:
             before = self.tails()
-        masked = leaves.known(doc)
+        masked = leaves.known(doc, "", "", ("",))
         if texts:
             masked["message"].update(texts)
         return before + self.encode(name, masked)

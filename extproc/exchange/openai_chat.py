@@ -9,7 +9,7 @@ from extproc.exchange.openai_chat_answer import OpenAiChatAnswer
 from extproc.exchange.refusal import Refusal, Rendered
 from extproc.exchange.text import TextFilter
 
-_TOP = fields.top("functions", "web_search_options", "max_tokens", "max_completion_tokens")
+_TOP = fields.top("functions", "web_search_options", "data_sources", "max_tokens", "max_completion_tokens")
 _TOOL = Keys("type", "function", "custom", "name", "model")
 
 

@@ -118,6 +118,7 @@ _TOOL_PARENTS = frozenset({"function", "custom", "function_call"})
 _MOST_CHOICES = 1024
 _MOST_PLACES = 1024
 """Texts of one choice. APIs allow 128 choices, and no model calls a thousand tools at once."""
+_CONTENT = ("delta", "content")
 _IN_A_CHUNK = 64  # tails: placing one costs a look at all others
 
 # A path into a choice: keys, and for list items (index, type or None).
@@ -145,7 +146,7 @@ class _Choice:
         on in an item of another type, a text where an object was, or an object where a text was. Clients differ in
         what they make of those, and a secret could be cut between them."""
         bare = tuple([step if isinstance(step, str) else step[0] for step in place])
-        paths = [bare[:size] for size in range(1, len(bare))]
+        paths = [bare[:size] for size in range(1, len(bare)) if size != len(_CONTENT) or not _is_thought(place)]
         if bare in self.places or bare in self.inside or any(path in self.places for path in paths):
             raise Uninspectable("The answer went on with a text that it had ended, or in another shape.")
         if len(self.places) >= _MOST_PLACES:
@@ -334,6 +335,15 @@ class OpenAiChatAnswer(SseAnswer):
         own.cached_tokens = count(usage, "prompt_tokens_details", "cached_tokens")
         own.cache_write_tokens = count(usage, "prompt_tokens_details", "cache_write_tokens")
         own.reasoning_tokens = count(usage, "completion_tokens_details", "reasoning_tokens")
+
+
+def _is_thought(place: _Path) -> bool:
+    """Whether it is in one of Mistral's parts that hold thoughts: their clients know these from the content that
+    comes after them as a string."""
+    if place[:2] != _CONTENT or len(place) <= 3:
+        return False
+    part = place[2]
+    return type(part) is tuple and part[1] == "thinking" and place[3] == "thinking"
 
 
 def _before(place: _Path) -> str:

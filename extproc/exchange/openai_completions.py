@@ -6,6 +6,8 @@ from extproc.exchange.openai_chat_answer import OpenAiChatAnswer
 from extproc.exchange.refusal import Refusal, Rendered
 from extproc.exchange.text import TextFilter
 
+_TOP = fields.top("max_tokens")
+
 
 class OpenAiCompletions:
     """Implements `exchange.model.Dialect`."""
@@ -13,6 +15,7 @@ class OpenAiCompletions:
     name = "openai-completions"
 
     def read(self, operation: str, doc: JsonObject, place: Place = NOWHERE) -> LlmCall:
+        fields.check(doc, _TOP)
         return LlmCall(
             dialect=self.name,
             operation=operation,

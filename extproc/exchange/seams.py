@@ -50,11 +50,14 @@ class Seams:
         if masked == last and text == last and whole[-KEEP:] == end:
             return masked  # the same over and over: every match there is was looked for already
         joined = self._mask.text(whole, before)
-        masked = text
+        # by itself, too: what came before may be what makes a match none, such as one more digit
+        masked = self._mask.text(text, before)
         if joined != whole:
-            masked = self._mask.text(text, before + end)
-            if joined != self._mask.text(end, before) + masked:
+            ended, near = self._mask.text(end, before), self._mask.text(text, before + end)
+            if joined not in (ended + masked, ended + near):
                 raise Uninspectable("The answer went on with a text where it had ended.")
+            if near != text:
+                masked = near if masked == text else self._mask.text(masked, before + end)
         self._keep(place, end, text, masked)
         return masked
 

@@ -11,6 +11,8 @@ from extproc.exchange.anthropic_messages import AnthropicMessages
 from extproc.exchange.claude_tools import ClaudeTools
 from extproc.exchange.model import NOWHERE, JsonObject, LlmCall, Place
 
+_TOP = fields.top("messages", "mcp_servers", "max_tokens", "anthropic_version")
+
 
 class VertexClaude(AnthropicMessages):
     """Implements `exchange.model.Dialect`. What Anthropic's SDK shows is said as Anthropic says it."""
@@ -18,6 +20,7 @@ class VertexClaude(AnthropicMessages):
     name = "vertex-claude"
 
     def read(self, operation: str, doc: JsonObject, place: Place = NOWHERE) -> LlmCall:
+        fields.check(doc, _TOP)
         if operation != "count_tokens":
             fields.name(doc, "the body", "anthropic_version")
             if fields.flag(doc, "stream") and not place.stream:
