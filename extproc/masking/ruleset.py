@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from extproc.errors import RuleError
 from extproc.masking.core import NEAR, compile_re2, union
 from extproc.masking.entry import Entry
-from extproc.masking.prefix import loosened, render
+from extproc.masking.prefix import lengths, loosened, render
 from extproc.masking.rule import Rule, check_action
 from extproc.masking.search import NEVER, Engine
 
@@ -20,10 +20,11 @@ class RuleSet:
     Raises `RuleError` for a name that occurs twice, an action for a rule that is not there, or too much together.
     """
 
-    __slots__ = ("_full", "_keywords", "longest", "names", "near", "plain", "trigger")
+    __slots__ = ("_full", "_keywords", "longest", "names", "near", "plain", "shortest", "trigger")
 
     plain: Engine  # the rules that need no keyword: enough where `trigger` finds nothing
     longest: int  # the most characters that can ever be held back
+    shortest: int  # the fewest characters, and so the fewest bytes, that a match has
     names: tuple[str, ...]
 
     def __init__(self, rules: Iterable[Rule], actions: Mapping[str, str] | None = None) -> None:
@@ -46,6 +47,7 @@ class RuleSet:
         hints = [loosened(entry.core.node) for entry in plain] + near
         self.trigger = compile_re2(render(union(hints)) if hints else NEVER, longest=False)
         self.longest = max((entry.core.waits for entry in entries), default=0)
+        self.shortest = min((lengths(entry.core.node)[0] for entry in entries), default=1)
 
     def suspect(self, text: bytes, begin: int) -> int:
         """The first place in the undecided part of a text, which begins at `begin`, where a match may start; -1 when

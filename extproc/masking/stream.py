@@ -158,6 +158,8 @@ class MaskFilter:
         except UnicodeEncodeError:
             text = mended(text)
             data = text.encode()
+        if len(data) < self._rules.shortest:  # words of an API, counts and small numbers: too short for any rule
+            return text
         begin = 0
         if before:
             context = self._rules.context(before)

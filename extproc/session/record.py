@@ -18,7 +18,7 @@ from extproc.session.stages import Arrived, Judged
 
 _MAX = 256  # characters kept of anything a client could make long
 _MAX_TOOLS = 64
-_NOT_APPLIED = frozenset({"answer-not-read", "binary-not-inspected"})
+_NOT_APPLIED = frozenset({"answer-not-read", "binary-not-inspected", "state-not-inspected"})
 _PHASES = (
     ("keys", "start", "keys"),
     ("body", "identified", "body"),

@@ -37,6 +37,7 @@ def figures() -> dict[str, float]:
         "feed: delta of 5-20 characters of prose": feed(DELTAS),
         "feed: one word of prose": feed(TOKENS),
         "feed: 8 characters of text full of secrets": feed([SECRETS[at : at + 8] for at in range(0, len(SECRETS), 8)]),
+        "text: one short word": cost(lambda: mask.text("stop")),
         "text: 1 KB of prose": cost(lambda: mask.text(KILOBYTE)),
         "text: 1 KB with 2 secrets": cost(lambda: mask.text(TWO_SECRETS)),
         "text: one character of 4 4 4 4 ...": cost(lambda: mask.text(HOSTILE), 3) / len(HOSTILE),

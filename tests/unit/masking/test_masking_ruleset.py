@@ -43,6 +43,16 @@ def test_no_rules_mask_nothing_and_hold_nothing():
     assert masker.flush() == ""
 
 
+def test_no_match_is_shorter_than_the_shortest():
+    assert RuleSet(rules()).shortest == len("a@b.co")
+    two = RuleSet([A, Rule("c", "", "é{1,2}", positives=("é",))])
+    assert two.shortest == 1
+    assert MaskFilter(two).text("é") == "[masked:c]"
+    assert MaskFilter(RuleSet([A])).text("xy") == "[masked:a]"
+    assert MaskFilter(RuleSet([A])).text("\ud800") == "\ufffd"
+    assert RuleSet([]).shortest == 1
+
+
 @pytest.mark.parametrize(
     ("text", "begin", "expected"),
     [
