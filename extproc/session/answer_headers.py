@@ -40,6 +40,7 @@ _PASSED = frozenset(
         "x-ms-request-id",
         "apim-request-id",
         "x-amzn-requestid",
+        "x-amzn-errortype",  # the only place where Bedrock names an error, which boto3 raises by this name
         "cf-ray",
     }
 )

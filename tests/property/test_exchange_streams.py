@@ -367,6 +367,19 @@ EVENTS = {
         indexes,
         cut_texts | foreign_objects,
     ),
+    "cohere-chat": st.builds(
+        lambda kind, more, where, message: {**more, "type": kind, **where, "delta": {"message": message}},
+        st.sampled_from(["content-start", "content-delta", "content-end", "tool-call-delta", "message-end", "x"]),
+        foreign_objects,
+        indexes,
+        st.dictionaries(st.sampled_from(["content", "tool_calls", "tool_plan", "x"]), foreign_objects, max_size=2),
+    ),
+    "gemini": st.one_of(
+        st.builds(
+            lambda where, part: {"candidates": [{**where, "content": {"parts": [part]}}]}, indexes, foreign_objects
+        ),
+        foreign_objects,
+    ),
 }
 
 

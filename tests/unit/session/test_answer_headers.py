@@ -13,6 +13,7 @@ KEPT = {
     "retry-after-ms": "3000",
     "x-should-retry": "true",
     "x-request-id": "req_1",
+    "x-amzn-errortype": "ThrottlingException",
     "request-id": "req_2",
     "openai-processing-ms": "12",
     "openai-version": "2020-10-01",
