@@ -42,7 +42,7 @@ def test_what_leads_elsewhere_is_refused_in_every_dialect(name, key):
         pytest.param(GEMINI, {"generateContentRequest": {"Tools": []}}, id="gemini: a request inside"),
         pytest.param(CONVERSE, {"ToolConfig": {}}, id="converse: the tools' holder"),
         pytest.param(CONVERSE, {"toolConfig": {"Tools": []}}, id="converse: tools"),
-        pytest.param(CONVERSE, {"toolConfig": {"tools": [{"toolSpec": {"name": "a", "Name": 1}}]}}, id="converse: name"),
+        pytest.param(CONVERSE, {"toolConfig": {"tools": [{"toolSpec": {"Name": 1, "name": "a"}}]}}, id="converse: it"),
         pytest.param(CONVERSE, {"inferenceConfig": {"MaxTokens": 1}}, id="converse: a limit"),
         pytest.param(CONVERSE, {"messages": [{"content": [{"ToolAddition": {}}]}]}, id="converse: a block"),
         pytest.param(CONVERSE, {MORE: {"Tools": []}}, id="converse: tools in the additional fields"),
