@@ -58,7 +58,8 @@ def test_no_form_of_the_clients_credential_reaches_the_upstream(scripted: Script
         scripted, "stripped", json.dumps(policies.chat()).encode(), f"/v1/chat/completions?key={token}&b=1&api_key=k",
         **{"x-api-key": token, "api-key": token, "authorization": f"Bearer {token}", "x-goog-api-key": token,
            "x-access-token": "access-canary", "cookie": "session=cookie-canary",
-           "proxy-authorization": "Basic proxy-canary", "openai-organization": "org-canary", "x-gatereeve-upstream": "evil", "x-gatereeve-own": "own-canary"},
+           "proxy-authorization": "Basic proxy-canary", "openai-organization": "org-canary",
+           "x-gatereeve-upstream": "evil", "x-gatereeve-own": "own-canary"},
     )  # fmt: skip
     assert answer.status_code == 200, answer.text
     for canary in (token, "access-canary", "cookie-canary", "proxy-canary", "org-canary", "own-canary", "evil"):
