@@ -20,6 +20,20 @@ _log = structlog.get_logger("gatereeve.supervisor")
 _BACKOFF = (0.0, 0.1, 0.5, 1.0, 2.0, 5.0)  # seconds before the n-th restart in a row
 _HEALTHY_AFTER = 10.0  # a worker that lived this long starts again from the first step
 
+# gRPC's newer engine polls with several threads of its own and hands each message from one to the next; without it the
+# thread that waits for events polls itself. Measured for one exchange: 100 us less CPU of those threads, and a fifth
+# more exchanges a second. gRPC tells of the choice at every start, unless it is asked for errors only.
+_GRPC = {
+    "GRPC_EXPERIMENTS": "-event_engine_listener,-event_engine_client,-event_engine_dns",
+    "GRPC_VERBOSITY": "ERROR",
+}
+
+
+def environment(metrics_folder: str) -> dict[str, str]:
+    """The environment of a worker process; what the operator has set of gRPC's variables stays."""
+    given = {name: value for name, value in _GRPC.items() if name not in os.environ}
+    return python_environment({"PROMETHEUS_MULTIPROC_DIR": metrics_folder, **given})
+
 
 @dataclass(slots=True)
 class WorkerState:
@@ -99,7 +113,7 @@ class Workers:
         with suppress(FileNotFoundError):
             if path != settings.address:
                 os.unlink(path)  # noqa: PTH108  # a dead worker's socket file would refuse the new one its name
-        environ = python_environment({"PROMETHEUS_MULTIPROC_DIR": self._metrics_folder})
+        environ = environment(self._metrics_folder)
         command = [sys.executable, "-m", "extproc.serve", msgspec.json.encode(settings).decode()]
         child = await Child.start(f"worker {number}", command, environ=environ, pass_fds=(writer,))
         os.close(writer)

@@ -13,6 +13,7 @@ import msgspec
 
 from extproc.serve import WorkerSettings
 from extproc.supervisor.child import python_environment
+from extproc.supervisor.workers import environment
 
 _TICKS = os.sysconf("SC_CLK_TCK")
 
@@ -86,4 +87,4 @@ def worker(folder: Path, policy: Path) -> tuple[Process, Path]:
         address=f"unix:{socket}", policy=str(policy), audit=(f"file:{folder / 'audit.jsonl'}",), log_level="warning"
     )
     command = [sys.executable, "-m", "extproc.serve", msgspec.json.encode(settings).decode()]
-    return Process("worker", command, environ={"PROMETHEUS_MULTIPROC_DIR": str(metrics)}), socket
+    return Process("worker", command, environ=environment(str(metrics))), socket
