@@ -30,6 +30,49 @@ class CredentialSource:
 
 
 @dataclass(frozen=True, slots=True)
+class AwsSource:
+    """Requests are signed (Signature Version 4). Keys come from the gateway's environment, the shared files (section
+    `profile`), web identity or pod identity; from the machine's role only with `instance`."""
+
+    name: str
+    region: str
+    service: str
+    profile: str = ""
+    instance: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class GcpSource:
+    """Google's access tokens. `file` is a service-account key or a workload identity configuration (JSON), "" the one
+    that GOOGLE_APPLICATION_CREDENTIALS names; `instance` asks the metadata server instead."""
+
+    name: str
+    file: str = ""
+    instance: bool = False
+    scope: str = "https://www.googleapis.com/auth/cloud-platform"
+
+
+@dataclass(frozen=True, slots=True)
+class AzureSource:
+    """Entra ID's access tokens. Exactly one of `secret_file`, `secret_env`, `token_file` (a federated assertion) and
+    `instance` (the managed identity of the machine) says how they are asked for."""
+
+    name: str
+    tenant: str = ""
+    client_id: str = ""
+    secret_file: str = ""
+    secret_env: str = ""
+    token_file: str = ""
+    instance: bool = False
+    scope: str = "https://cognitiveservices.azure.com/.default"
+    authority: str = "https://login.microsoftonline.com"
+
+
+Credential = CredentialSource | AwsSource | GcpSource | AzureSource
+"""What an upstream is authenticated with. `name` is unique among all of them."""
+
+
+@dataclass(frozen=True, slots=True)
 class Upstream:
     """One place traffic may go. `cluster` is the Envoy cluster, `authority` the Host it is asked for,
     `path` what is put before (LLM) or in place of (MCP) the client's path; no trailing slash."""

@@ -1,12 +1,13 @@
 """What a session needs from the outside, as Protocols. `adapters` implements them, tests fake them."""
 
-from collections.abc import Awaitable
-from dataclasses import dataclass
-from typing import Any, Protocol
+from collections.abc import Awaitable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple, Protocol
 
 from extproc.exchange.refusal import Refusal
 from extproc.identity.model import Identity
-from extproc.policy.runtime import CredentialSource, Policy
+from extproc.policy.runtime import Credential, CredentialSource, Policy
+from extproc.session.actions import Pairs
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,11 +27,36 @@ class Authenticator(Protocol):
         ...
 
 
+class Outgoing(NamedTuple):
+    """A request as the upstream will get it, for credentials that sign. `url` is absolute; header names are lower-case."""
+
+    method: str
+    url: str
+    headers: Mapping[str, str]
+    body: bytes
+
+    def __repr__(self) -> str:
+        return f"Outgoing({self.method})"
+
+
+@dataclass(frozen=True, slots=True)
+class Injected:
+    """The headers that authenticate one request, and the secret in them that must not come back in its answer (b"":
+    none, as with a signature)."""
+
+    headers: Pairs = field(repr=False)
+    secret: bytes = field(default=b"", repr=False)
+
+
 class Credentials(Protocol):
     """Warm secrets. Never blocks: reading files and refreshing happen elsewhere."""
 
     def header(self, source: CredentialSource) -> tuple[str, str] | None:
         """(lower-case header name, value), or None when the secret cannot be had now."""
+        ...
+
+    def inject(self, source: Credential, request: Outgoing) -> Injected | None:
+        """What authenticates `request`, or None when it cannot be had now."""
         ...
 
 
