@@ -4,10 +4,12 @@ In a stream one block is open at a time, and its index rises. Upstreams that let
 put in order: a call that begins while the input of the one before is unfinished waits until the answer ends.
 """
 
+from functools import partial
+
 from extproc.errors import BadRequest, Uninspectable
 from extproc.exchange import json_body, sse
 from extproc.exchange.model import JsonObject, LlmCall, Usage
-from extproc.exchange.translation.assembly import Failure, Stop
+from extproc.exchange.translation.assembly import Failure, Stop, Writing
 from extproc.exchange.translation.failures import to_anthropic
 from extproc.exchange.translation.shapes import is_object
 
@@ -28,9 +30,9 @@ _STARTS: dict[str, JsonObject] = {
 class AnthropicStream:
     """Implements `translation.assembly.Assembly` as a stream of events."""
 
-    def __init__(self, call: LlmCall) -> None:
-        self._model = call.model
-        self._shows_thinking = wants_thinking(call)
+    def __init__(self, model: str, *, thinking: bool) -> None:
+        self._model = model
+        self._shows_thinking = thinking
         self._out: list[bytes] = []
         self._begun = False
         self._index = -1  # of the block that is open, or was last
@@ -139,9 +141,9 @@ class AnthropicStream:
 class AnthropicDocument:
     """Implements `translation.assembly.Assembly` as one message."""
 
-    def __init__(self, call: LlmCall) -> None:
-        self._model = call.model
-        self._shows_thinking = wants_thinking(call)
+    def __init__(self, model: str, *, thinking: bool) -> None:
+        self._model = model
+        self._shows_thinking = thinking
         self._id = ""
         self._blocks: list[JsonObject] = []
         self._calls: dict[int, tuple[JsonObject, list[str]]] = {}
@@ -219,6 +221,15 @@ class AnthropicDocument:
         message.update(self._stop)
         message["usage"] = usage_doc(self._usage)
         return json_body.encode(message)
+
+
+def writing(call: LlmCall) -> Writing:
+    thinking = wants_thinking(call)
+    return Writing(
+        partial(AnthropicDocument, call.model, thinking=thinking),
+        partial(AnthropicStream, call.model, thinking=thinking),
+        failure_body,
+    )
 
 
 def wants_thinking(call: LlmCall) -> bool:

@@ -1,8 +1,7 @@
 """Anthropic Messages served by Bedrock Converse."""
 
 from extproc.exchange.model import LlmCall
-from extproc.exchange.translation import anthropic_request, converse_body
-from extproc.exchange.translation.anthropic_assembly import AnthropicDocument, AnthropicStream, failure_body
+from extproc.exchange.translation import anthropic_assembly, anthropic_request, converse_body
 from extproc.exchange.translation.contract import Reply, Translated
 from extproc.exchange.translation.converse_reply import ConverseReply
 
@@ -19,7 +18,7 @@ class AnthropicToBedrockConverse:
         return Translated(doc, model, talk.stream, talk.loss.names)
 
     def answer(self, call: LlmCall) -> Reply:
-        return ConverseReply(call, lambda: AnthropicDocument(call), lambda: AnthropicStream(call), failure_body)
+        return ConverseReply(call, anthropic_assembly.writing(call))
 
 
 TRANSLATION = AnthropicToBedrockConverse()

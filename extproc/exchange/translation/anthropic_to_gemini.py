@@ -3,8 +3,7 @@
 from dataclasses import dataclass
 
 from extproc.exchange.model import LlmCall
-from extproc.exchange.translation import anthropic_request, gemini_body
-from extproc.exchange.translation.anthropic_assembly import AnthropicDocument, AnthropicStream, failure_body
+from extproc.exchange.translation import anthropic_assembly, anthropic_request, gemini_body
 from extproc.exchange.translation.contract import Reply, Translated
 from extproc.exchange.translation.gemini_reading import GeminiReading, failure
 from extproc.exchange.translation.sse_reply import SseReply
@@ -23,9 +22,7 @@ class AnthropicToGemini:
         return Translated(doc, model, talk.stream, talk.loss.names)
 
     def answer(self, call: LlmCall) -> Reply:
-        return SseReply(
-            GeminiReading, failure, lambda: AnthropicDocument(call), lambda: AnthropicStream(call), failure_body
-        )
+        return SseReply(GeminiReading, failure, anthropic_assembly.writing(call))
 
 
 TRANSLATION = AnthropicToGemini()

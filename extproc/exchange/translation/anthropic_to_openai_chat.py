@@ -1,8 +1,7 @@
 """Anthropic Messages served by OpenAI Chat Completions, or any of the many hosts that speak it."""
 
 from extproc.exchange.model import LlmCall
-from extproc.exchange.translation import anthropic_request, chat_body
-from extproc.exchange.translation.anthropic_assembly import AnthropicDocument, AnthropicStream, failure_body
+from extproc.exchange.translation import anthropic_assembly, anthropic_request, chat_body
 from extproc.exchange.translation.chat_reading import ChatReading
 from extproc.exchange.translation.contract import Reply, Translated
 from extproc.exchange.translation.failures import from_openai
@@ -21,13 +20,7 @@ class AnthropicToOpenAiChat:
         return Translated(doc, model, talk.stream, talk.loss.names)
 
     def answer(self, call: LlmCall) -> Reply:
-        return SseReply(
-            ChatReading,
-            from_openai,
-            lambda: AnthropicDocument(call),
-            lambda: AnthropicStream(call),
-            failure_body,
-        )
+        return SseReply(ChatReading, from_openai, anthropic_assembly.writing(call))
 
 
 TRANSLATION = AnthropicToOpenAiChat()

@@ -1,9 +1,10 @@
 """An answer as every dialect means it: a reader of the upstream's tells it piece by piece to an `Assembly`, which
 writes the client's, as a document or as a stream. Pieces come in order and nothing is told twice."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum, auto
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from extproc.exchange.model import Usage
 
@@ -77,6 +78,16 @@ class Assembly(Protocol):
     def take(self) -> bytes:
         """What there is to send since the last time."""
         ...
+
+
+class Writing(NamedTuple):
+    """How one client's answer is written. It keeps of the client's request what the answer repeats, and nothing more: a
+    reply lives as long as its answer streams, and a request may be large."""
+
+    document: Callable[[], Assembly]
+    stream: Callable[[], Assembly]
+    failure: Callable[[Failure], bytes]
+    """The body of an error."""
 
 
 class Reading(Protocol):

@@ -1,9 +1,11 @@
 """Writes answers of OpenAI Chat Completions: chunks, or one completion. When an answer was made is not known here and
 not ours to guess, so `created` is 0."""
 
+from functools import partial
+
 from extproc.exchange import json_body, sse
 from extproc.exchange.model import JsonObject, LlmCall, Usage
-from extproc.exchange.translation.assembly import Failure, Stop
+from extproc.exchange.translation.assembly import Failure, Stop, Writing
 from extproc.exchange.translation.failures import to_openai
 
 _REASONS = {
@@ -19,10 +21,9 @@ _DONE = sse.encode("", b"[DONE]")
 class ChatStream:
     """Implements `translation.assembly.Assembly` as a stream of chunks."""
 
-    def __init__(self, call: LlmCall) -> None:
-        options = call.doc.get("stream_options")
-        self._counting = type(options) is dict and options.get("include_usage") is True
-        self._model = call.model
+    def __init__(self, model: str, *, counting: bool) -> None:
+        self._counting = counting  # whether the client wants to know the usage
+        self._model = model
         self._head: JsonObject = {}
         self._usage: Usage | None = None
         self._out: list[bytes] = []
@@ -96,8 +97,8 @@ class ChatStream:
 class ChatDocument:
     """Implements `translation.assembly.Assembly` as one completion."""
 
-    def __init__(self, call: LlmCall) -> None:
-        self._model = call.model
+    def __init__(self, model: str) -> None:
+        self._model = model
         self._id = ""
         self._texts: list[str] = []
         self._refusals: list[str] = []
@@ -174,6 +175,12 @@ class ChatDocument:
                 "usage": usage_doc(self._usage),
             }
         )
+
+
+def writing(call: LlmCall) -> Writing:
+    options = call.doc.get("stream_options")
+    counting = type(options) is dict and options.get("include_usage") is True
+    return Writing(partial(ChatDocument, call.model), partial(ChatStream, call.model, counting=counting), failure_body)
 
 
 def usage_doc(usage: Usage) -> JsonObject:

@@ -4,7 +4,6 @@ Converse gives its answers no id, and clients keep answers apart by theirs. So o
 came first: no two turns of a conversation ask the same.
 """
 
-from collections.abc import Callable
 from hashlib import sha256
 
 from extproc.errors import Uninspectable
@@ -13,33 +12,25 @@ from extproc.exchange.event_answer import as_object
 from extproc.exchange.eventstream import EventStreamReader, Message
 from extproc.exchange.model import LlmCall
 from extproc.exchange.translation import bedrock_failures, failures
-from extproc.exchange.translation.assembly import Assembly, Failure
+from extproc.exchange.translation.assembly import Assembly, Failure, Writing
 from extproc.exchange.translation.converse_reading import ConverseReading
 
 
 class ConverseReply:
-    """Implements `translation.contract.Reply`. `whole`, `streamed` and `write_failure` know the source."""
+    """Implements `translation.contract.Reply`. `writing` knows the source; of the call only a hash is kept."""
 
     content_type = "text/event-stream"
 
-    def __init__(
-        self,
-        call: LlmCall,
-        whole: Callable[[], Assembly],
-        streamed: Callable[[], Assembly],
-        write_failure: Callable[[Failure], bytes],
-    ) -> None:
+    def __init__(self, call: LlmCall, writing: Writing) -> None:
         self._asked = sha256(json_body.encode(call.doc))
-        self._whole = whole
-        self._streamed = streamed
-        self._write_failure = write_failure
+        self._writing = writing
         self._reader = EventStreamReader()
         self._stream: tuple[Assembly, ConverseReading] | None = None
 
     def document(self, status: int, body: bytes) -> bytes:
         if status >= 400:
-            return self._write_failure(failure(status, body))
-        assembly = self._whole()
+            return self._writing.failure(failure(status, body))
+        assembly = self._writing.document()
         ConverseReading(assembly, self._id(body)).document(as_object(body))
         return assembly.take()
 
@@ -48,7 +39,7 @@ class ConverseReply:
         if self._stream is None:
             if not messages:
                 return b""
-            assembly = self._streamed()
+            assembly = self._writing.stream()
             self._stream = (assembly, ConverseReading(assembly, self._id(messages[0].raw)))
         assembly, reading = self._stream
         for message in messages:

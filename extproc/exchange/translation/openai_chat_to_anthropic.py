@@ -3,9 +3,8 @@
 from dataclasses import dataclass
 
 from extproc.exchange.model import LlmCall
-from extproc.exchange.translation import anthropic_body, chat_request
+from extproc.exchange.translation import anthropic_body, chat_assembly, chat_request
 from extproc.exchange.translation.anthropic_reading import AnthropicReading
-from extproc.exchange.translation.chat_assembly import ChatDocument, ChatStream, failure_body
 from extproc.exchange.translation.contract import Reply, Translated
 from extproc.exchange.translation.failures import from_anthropic
 from extproc.exchange.translation.sse_reply import SseReply
@@ -25,13 +24,7 @@ class OpenAiChatToAnthropic:
         return Translated(doc, model, talk.stream, talk.loss.names, (("anthropic-version", self.version),))
 
     def answer(self, call: LlmCall) -> Reply:
-        return SseReply(
-            AnthropicReading,
-            from_anthropic,
-            lambda: ChatDocument(call),
-            lambda: ChatStream(call),
-            failure_body,
-        )
+        return SseReply(AnthropicReading, from_anthropic, chat_assembly.writing(call))
 
 
 TRANSLATION = OpenAiChatToAnthropic()

@@ -1,8 +1,7 @@
 """OpenAI Chat Completions served by Bedrock Converse."""
 
 from extproc.exchange.model import LlmCall
-from extproc.exchange.translation import chat_request, converse_body
-from extproc.exchange.translation.chat_assembly import ChatDocument, ChatStream, failure_body
+from extproc.exchange.translation import chat_assembly, chat_request, converse_body
 from extproc.exchange.translation.contract import Reply, Translated
 from extproc.exchange.translation.converse_reply import ConverseReply
 
@@ -19,7 +18,7 @@ class OpenAiChatToBedrockConverse:
         return Translated(doc, model, talk.stream, talk.loss.names)
 
     def answer(self, call: LlmCall) -> Reply:
-        return ConverseReply(call, lambda: ChatDocument(call), lambda: ChatStream(call), failure_body)
+        return ConverseReply(call, chat_assembly.writing(call))
 
 
 TRANSLATION = OpenAiChatToBedrockConverse()

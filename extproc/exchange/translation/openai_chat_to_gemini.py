@@ -3,8 +3,7 @@
 from dataclasses import dataclass, replace
 
 from extproc.exchange.model import JsonObject, LlmCall
-from extproc.exchange.translation import chat_request, gemini_body
-from extproc.exchange.translation.chat_assembly import ChatDocument, ChatStream, failure_body
+from extproc.exchange.translation import chat_assembly, chat_request, gemini_body
 from extproc.exchange.translation.contract import Reply, Translated
 from extproc.exchange.translation.gemini_reading import GeminiReading, failure
 from extproc.exchange.translation.shapes import number
@@ -39,7 +38,7 @@ class OpenAiChatToGemini:
         return Translated(doc, model, talk.stream, talk.loss.names)
 
     def answer(self, call: LlmCall) -> Reply:
-        return SseReply(GeminiReading, failure, lambda: ChatDocument(call), lambda: ChatStream(call), failure_body)
+        return SseReply(GeminiReading, failure, chat_assembly.writing(call))
 
 
 TRANSLATION = OpenAiChatToGemini()

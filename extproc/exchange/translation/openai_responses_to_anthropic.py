@@ -3,12 +3,10 @@
 from dataclasses import dataclass
 
 from extproc.exchange.model import LlmCall
-from extproc.exchange.translation import anthropic_body, responses_request
+from extproc.exchange.translation import anthropic_body, responses_assembly, responses_request
 from extproc.exchange.translation.anthropic_reading import AnthropicReading
-from extproc.exchange.translation.chat_assembly import failure_body
 from extproc.exchange.translation.contract import Reply, Translated
 from extproc.exchange.translation.failures import from_anthropic
-from extproc.exchange.translation.responses_assembly import ResponsesDocument, ResponsesStream
 from extproc.exchange.translation.sse_reply import SseReply
 
 
@@ -26,13 +24,7 @@ class OpenAiResponsesToAnthropic:
         return Translated(doc, model, talk.stream, talk.loss.names, (("anthropic-version", self.version),))
 
     def answer(self, call: LlmCall) -> Reply:
-        return SseReply(
-            AnthropicReading,
-            from_anthropic,
-            lambda: ResponsesDocument(call),
-            lambda: ResponsesStream(call),
-            failure_body,
-        )
+        return SseReply(AnthropicReading, from_anthropic, responses_assembly.writing(call))
 
 
 TRANSLATION = OpenAiResponsesToAnthropic()

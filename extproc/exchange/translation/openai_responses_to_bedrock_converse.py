@@ -1,11 +1,9 @@
 """OpenAI Responses served by Bedrock Converse."""
 
 from extproc.exchange.model import LlmCall
-from extproc.exchange.translation import converse_body, responses_request
-from extproc.exchange.translation.chat_assembly import failure_body
+from extproc.exchange.translation import converse_body, responses_assembly, responses_request
 from extproc.exchange.translation.contract import Reply, Translated
 from extproc.exchange.translation.converse_reply import ConverseReply
-from extproc.exchange.translation.responses_assembly import ResponsesDocument, ResponsesStream
 
 
 class OpenAiResponsesToBedrockConverse:
@@ -20,7 +18,7 @@ class OpenAiResponsesToBedrockConverse:
         return Translated(doc, model, talk.stream, talk.loss.names)
 
     def answer(self, call: LlmCall) -> Reply:
-        return ConverseReply(call, lambda: ResponsesDocument(call), lambda: ResponsesStream(call), failure_body)
+        return ConverseReply(call, responses_assembly.writing(call))
 
 
 TRANSLATION = OpenAiResponsesToBedrockConverse()

@@ -1,12 +1,10 @@
 """OpenAI Responses served by OpenAI Chat Completions, or any of the many hosts that speak it."""
 
 from extproc.exchange.model import LlmCall
-from extproc.exchange.translation import chat_body, responses_request
-from extproc.exchange.translation.chat_assembly import failure_body
+from extproc.exchange.translation import chat_body, responses_assembly, responses_request
 from extproc.exchange.translation.chat_reading import ChatReading
 from extproc.exchange.translation.contract import Reply, Translated
 from extproc.exchange.translation.failures import from_openai
-from extproc.exchange.translation.responses_assembly import ResponsesDocument, ResponsesStream
 from extproc.exchange.translation.sse_reply import SseReply
 
 
@@ -22,13 +20,7 @@ class OpenAiResponsesToOpenAiChat:
         return Translated(doc, model, talk.stream, talk.loss.names)
 
     def answer(self, call: LlmCall) -> Reply:
-        return SseReply(
-            ChatReading,
-            from_openai,
-            lambda: ResponsesDocument(call),
-            lambda: ResponsesStream(call),
-            failure_body,
-        )
+        return SseReply(ChatReading, from_openai, responses_assembly.writing(call))
 
 
 TRANSLATION = OpenAiResponsesToOpenAiChat()

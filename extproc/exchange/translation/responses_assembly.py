@@ -6,12 +6,13 @@ grow side by side. The input of a custom tool is text inside JSON, and is told w
 """
 
 from dataclasses import dataclass, field
+from functools import partial
 
 from extproc.errors import BadRequest, Uninspectable
 from extproc.exchange import json_body, sse
 from extproc.exchange.model import JsonObject, LlmCall, Usage
-from extproc.exchange.translation import responses_tools
-from extproc.exchange.translation.assembly import Failure, Stop
+from extproc.exchange.translation import chat_assembly, responses_tools
+from extproc.exchange.translation.assembly import Failure, Stop, Writing
 from extproc.exchange.translation.failures import to_openai
 from extproc.exchange.translation.responses_request import SEALED, SIGNED
 from extproc.exchange.translation.shapes import is_object
@@ -45,8 +46,8 @@ class _Open:
 class ResponsesStream:
     """Implements `translation.assembly.Assembly` as a stream of events."""
 
-    def __init__(self, call: LlmCall) -> None:
-        self._origins = responses_tools.origins(call.doc)
+    def __init__(self, model: str, echoed: JsonObject, origins: dict[str, responses_tools.Origin]) -> None:
+        self._origins = origins
         self._id = ""
         self._response: JsonObject = {
             "id": "",
@@ -56,16 +57,14 @@ class ResponsesStream:
             "background": False,
             "error": None,
             "incomplete_details": None,
-            "model": call.model,
+            "model": model,
             "output": [],
             "previous_response_id": None,
             "store": False,
             "truncation": "disabled",
             "usage": None,
+            **echoed,
         }
-        for name, default in _ECHOED.items():
-            value = call.doc.get(name)
-            self._response[name] = default if value is None else value
         self._items: list[JsonObject] = []
         self._growing: _Open | None = None  # the message, the reasoning or the call that was begun last
         self._calls: dict[int, _Open] = {}  # those that are not done
@@ -264,6 +263,17 @@ class ResponsesDocument(ResponsesStream):
 
     def _event(self, kind: str, members: JsonObject) -> None:
         """Nobody hears it."""
+
+
+def writing(call: LlmCall) -> Writing:
+    """Of the request, a response repeats the settings, the instructions and the tools, so these are kept."""
+    echoed = {name: default if call.doc.get(name) is None else call.doc[name] for name, default in _ECHOED.items()}
+    origins = responses_tools.origins(call.doc)
+    return Writing(
+        partial(ResponsesDocument, call.model, echoed, origins),
+        partial(ResponsesStream, call.model, echoed, origins),
+        chat_assembly.failure_body,
+    )
 
 
 def usage_doc(usage: Usage) -> JsonObject:

@@ -6,7 +6,7 @@ from extproc.errors import Uninspectable
 from extproc.exchange import json_body, sse
 from extproc.exchange.model import JsonObject
 from extproc.exchange.translation import failures
-from extproc.exchange.translation.assembly import Assembly, Failure, Reading
+from extproc.exchange.translation.assembly import Assembly, Failure, Reading, Writing
 
 _DONE = b"[DONE]"
 
@@ -14,7 +14,7 @@ _DONE = b"[DONE]"
 class SseReply:
     """Implements `translation.contract.Reply`.
 
-    `reading` and `read_failure` know the target; `whole`, `streamed` and `write_failure` the source. Every event is
+    `reading` and `read_failure` know the target, `writing` the source. Every event is
     read and written as it comes; nothing waits except what an assembly must hold.
     """
 
@@ -24,15 +24,11 @@ class SseReply:
         self,
         reading: Callable[[Assembly], Reading],
         read_failure: Callable[[JsonObject, int], Failure],
-        whole: Callable[[], Assembly],
-        streamed: Callable[[], Assembly],
-        write_failure: Callable[[Failure], bytes],
+        writing: Writing,
     ) -> None:
         self._reading = reading
         self._read_failure = read_failure
-        self._whole = whole
-        self._streamed = streamed
-        self._write_failure = write_failure
+        self._writing = writing
         self._reader: sse.SseReader | None = None
         self._assembly: Assembly | None = None
         self._events: Reading | None = None
@@ -47,17 +43,17 @@ class SseReply:
         if type(doc) is not dict:
             if status < 400:
                 raise Uninspectable("The answer is not a JSON object.")
-            return self._write_failure(failures.unread(status))
+            return self._writing.failure(failures.unread(status))
         if status >= 400:
-            return self._write_failure(self._read_failure(doc, status))
-        assembly = self._whole()
+            return self._writing.failure(self._read_failure(doc, status))
+        assembly = self._writing.document()
         self._reading(assembly).document(doc)
         return assembly.take()
 
     def feed(self, chunk: bytes) -> bytes:
         if self._reader is None:
             self._reader = sse.SseReader()
-            self._assembly = self._streamed()
+            self._assembly = self._writing.stream()
             self._events = self._reading(self._assembly)
         assert self._assembly is not None
         for event in self._reader.feed(chunk):
