@@ -46,6 +46,9 @@ class LlmCall:
     max_tokens: int | None = None
     doc: JsonObject = field(default_factory=dict, repr=False)
     framing: str = ""  # see `Place`
+    betas: tuple[
+        str, ...
+    ] = ()  # the client's `anthropic-beta` header, each value by itself; only Anthropic's API has it
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ from extproc.exchange.bedrock_invoke_answer import unwrap
 from extproc.exchange.event_answer import as_object, count
 from extproc.exchange.eventstream import EventStreamReader, Message
 from extproc.exchange.model import JsonObject, LlmCall
+from extproc.exchange.translation import anthropic_betas
 from extproc.exchange.translation.anthropic_assembly import failure_body
 from extproc.exchange.translation.contract import Reply, Translated
 from extproc.exchange.translation.converse_reply import exception, failure
@@ -47,6 +48,10 @@ class AnthropicToBedrockInvoke:
                 loss.drop(name)
             elif name not in _PATH and name not in _DROPPED:
                 body[name] = value
+        betas = anthropic_betas.taken(call.betas, loss)
+        if betas:
+            own = body.get("anthropic_beta")
+            body["anthropic_beta"] = [*own, *betas] if type(own) is list else betas
         if call.operation == "count_tokens":
             body.setdefault("max_tokens", 1)  # the body must be one that could be run
             body = {"input": {"invokeModel": {"body": b64encode(json_body.encode(body)).decode("ascii")}}}

@@ -63,8 +63,13 @@ def write(talk: Conversation, model: str) -> JsonObject:
         doc["system"] = system
     _inference(talk, doc)
     _tools(talk, doc, _has_calls(messages))
-    _more(talk, doc, claude="claude" in model or "anthropic" in model)
+    _more(talk, doc, claude=is_claude(model))
     return doc
+
+
+def is_claude(model: str) -> bool:
+    """Whether a model's id, or its profile's, says that it is Claude."""
+    return "claude" in model or "anthropic" in model
 
 
 def _inference(talk: Conversation, doc: JsonObject) -> None:
