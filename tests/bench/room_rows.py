@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from functools import partial
 from types import ModuleType, SimpleNamespace
 
-from tests.bench import bench_exchange, bench_identity, bench_masking, bench_mcp, bench_policy
+from tests.bench import bench_exchange, bench_identity, bench_masking, bench_mcp, bench_policy, bench_translation
 from tests.bench.report import Row
 
 SECTION = "6. The rooms alone"
@@ -43,6 +43,8 @@ def _measured() -> Iterator[Row]:
     for name, value in bench_masking.figures().items():
         yield Row(SECTION, f"masking: {name}", value)
     yield from _exchange()
+    for name, value, target in bench_translation.rows():
+        yield Row(SECTION, f"translation: {name}", value, budget=target)
     for name, value, target in bench_mcp.rows():
         yield Row(SECTION, f"mcp: {name}", value, budget=target)
     for name, value in {**bench_identity.tokens(), **bench_identity.beside()}.items():
