@@ -69,6 +69,7 @@ class InvokeReply:
     def __init__(self, operation: str) -> None:
         self._counting = operation == "count_tokens"
         self._reader = EventStreamReader()
+        self._failed = False
 
     def document(self, status: int, body: bytes) -> bytes:
         if status >= 400:
@@ -81,29 +82,32 @@ class InvokeReply:
         return json_body.encode({"input_tokens": counted})
 
     def feed(self, chunk: bytes) -> bytes:
-        return b"".join([_event(message) for message in self._reader.feed(chunk)])
+        return b"".join([self._event(message) for message in self._reader.feed(chunk)])
 
     def finish(self) -> bytes:
         """Nothing waits. A stream without its message_stop stays visibly unfinished."""
         return b""
 
-
-def _event(message: Message) -> bytes:
-    """One of Anthropic's events, without its frame."""
-    failed = exception(message)
-    if failed is not None:
-        return sse.encode("error", failure_body(failed))
-    if message.headers.get(":event-type") != "chunk":
-        return b""
-    data, _ = unwrap(message.payload)
-    if not data:
-        return b""
-    doc = as_object(data)
-    if _METRICS in data:
-        doc.pop(_METRICS.decode("ascii"), None)
-        data = json_body.encode(doc)
-    kind = doc.get("type")
-    return sse.encode(kind if type(kind) is str else "", data)
+    def _event(self, message: Message) -> bytes:
+        """One of Anthropic's events, without its frame. After an exception nothing follows that could be taken for the
+        end of an answer."""
+        if self._failed:
+            return b""
+        failed = exception(message)
+        if failed is not None:
+            self._failed = True
+            return sse.encode("error", failure_body(failed))
+        if message.headers.get(":event-type") != "chunk":
+            return b""
+        data, _ = unwrap(message.payload)
+        if not data:
+            return b""
+        doc = as_object(data)
+        if _METRICS in data:
+            doc.pop(_METRICS.decode("ascii"), None)
+            data = json_body.encode(doc)
+        kind = doc.get("type")
+        return sse.encode(kind if type(kind) is str else "", data)
 
 
 def _no_urls(node: object) -> None:
