@@ -168,7 +168,12 @@ class AnthropicDocument:
         self.text(text)
 
     def reasoning(self, text: str) -> None:
-        if text and self._shows_thinking:
+        if not text or not self._shows_thinking:
+            return
+        last = self._blocks[-1] if self._blocks else {}
+        if last.get("type") == "thinking" and not last["signature"]:
+            last["thinking"] += text
+        else:
             self._blocks.append({"type": "thinking", "thinking": text, "signature": ""})
 
     def seal(self, signature: str) -> None:
