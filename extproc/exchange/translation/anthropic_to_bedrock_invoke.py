@@ -24,7 +24,9 @@ _REFUSED = {
     "mcp_servers": "Connect to MCP servers yourself.",
     "container": "It names something on another provider.",
 }
-_DROPPED = ("service_tier", "inference_geo", "speed")  # how Anthropic runs it, which is not for Bedrock to obey
+NOT_ELSEWHERE = frozenset({"service_tier", "inference_geo", "speed"})
+"""How Anthropic runs it, which other platforms cannot obey."""
+
 _METRICS = b"amazon-bedrock-invocationMetrics"
 
 
@@ -36,17 +38,15 @@ class AnthropicToBedrockInvoke:
 
     def request(self, call: LlmCall, model: str) -> Translated:
         loss = Loss({})
-        for name, hint in _REFUSED.items():
-            if call.doc.get(name):
-                untranslatable(name, hint)
+        refuse_what_anthropic_runs(call.doc)
         if call.server_tools:
             untranslatable("tools that Anthropic runs", "Declare the tool yourself.")
         _no_urls(call.doc.get("messages"))
         body: JsonObject = {"anthropic_version": VERSION}
         for name, value in call.doc.items():
-            if name in _DROPPED and value is not None:
+            if name in NOT_ELSEWHERE and value is not None:
                 loss.drop(name)
-            elif name not in _PATH and name not in _DROPPED:
+            elif name not in _PATH and name not in NOT_ELSEWHERE:
                 body[name] = value
         betas = anthropic_betas.taken(call.betas, loss)
         if betas:
@@ -108,6 +108,13 @@ class InvokeReply:
             data = json_body.encode(doc)
         kind = doc.get("type")
         return sse.encode(kind if type(kind) is str else "", data)
+
+
+def refuse_what_anthropic_runs(doc: JsonObject) -> None:
+    """Fields that name what only Anthropic's own platform has."""
+    for name, hint in _REFUSED.items():
+        if doc.get(name):
+            untranslatable(name, hint)
 
 
 def _no_urls(node: object) -> None:

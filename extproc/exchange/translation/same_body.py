@@ -22,14 +22,15 @@ class SameBody:
             untranslatable("counting tokens", "Count with the model's own API.")  # its body is not the same after all
         return Translated(doc, model, call.stream)
 
-    def answer(self, call: LlmCall) -> Reply:  # noqa: ARG002  (the Protocol's signature)
-        return SameReply()
+    def answer(self, call: LlmCall) -> Reply:
+        return SameReply("application/json" if call.framing == "array" else "text/event-stream")
 
 
 class SameReply:
     """Implements `translation.contract.Reply`."""
 
-    content_type = "text/event-stream"
+    def __init__(self, content_type: str) -> None:
+        self.content_type = content_type
 
     def document(self, status: int, body: bytes) -> bytes:  # noqa: ARG002  (the Protocol's signature)
         return body
