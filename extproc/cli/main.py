@@ -7,6 +7,7 @@ import click
 from extproc import __version__
 from extproc.cli.check import check
 from extproc.cli.explain import explain
+from extproc.cli.providers import providers
 from extproc.cli.render import render
 from extproc.cli.serve import serve
 from extproc.cli.test import test
@@ -41,7 +42,7 @@ def version() -> None:
     click.echo(f"gatereeve {__version__}")
 
 
-for _command in (up, serve, check, test, explain, render, token):
+for _command in (up, serve, check, test, explain, render, token, providers):
     gatereeve.add_command(_command)
 
 
