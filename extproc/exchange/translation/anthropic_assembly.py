@@ -275,4 +275,8 @@ def _message(model: str, id: str) -> JsonObject:
 
 
 def _stop(stop: Stop, detail: str) -> JsonObject:
-    return {"stop_reason": _REASONS[stop], "stop_sequence": detail if stop is Stop.SEQUENCE and detail else None}
+    word = detail if stop is Stop.SEQUENCE and detail else None
+    told: JsonObject = {"stop_reason": _REASONS[stop], "stop_sequence": word}
+    if stop is Stop.REFUSED and detail:
+        told["stop_details"] = {"type": "refusal", "category": None, "explanation": detail}
+    return told

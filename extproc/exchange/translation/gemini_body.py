@@ -44,6 +44,7 @@ def write(talk: Conversation, model: str) -> JsonObject:
     contents: list[JsonObject] = []
     for turn in talk.turns:
         if turn.role == "system":
+            talk.loss.drop("system.position")  # one in the middle joins those at the beginning
             system += writer.texts(turn.blocks)
             continue
         role = "model" if turn.role == "assistant" else "user"

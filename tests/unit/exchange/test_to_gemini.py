@@ -196,6 +196,7 @@ class TestRequests:
         }
         assert set(out.dropped) == {
             "logit_bias",
+            "messages[].role=system",
             "tools[].function.strict",
             "parallel_tool_calls",
             "reasoning_effort",
