@@ -2,13 +2,14 @@
 
 import json
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from extproc.policy.runtime import CredentialSource
-from extproc.session.secret import Hider, secret_of, spellings
+from extproc.session.secret import Hider, hidden, secret_of, spellings
 from tests.unit.session.transcript import (
     SECRET,
     Playbook,
@@ -124,9 +125,32 @@ def test_json_writes_it_in_ways_that_are_known(written: Any) -> None:
     assert (json.loads(out)["k"].strip("*"), hider.found) in (("", 1), ("[masked:credential]", 1))
 
 
+@pytest.mark.parametrize(
+    "written",
+    [
+        pytest.param(lambda text: quote(text, safe=""), id="whole"),
+        pytest.param(lambda text: quote(text, safe="").replace("%2F", "%2f").replace("%2B", "%2b"), id="in lower case"),
+        pytest.param(lambda text: quote(text, safe="/"), id="but for slashes"),
+    ],
+)
+def test_urls_write_it_in_ways_that_are_known(written: Any) -> None:
+    secret = "FwoG/ab+c/def8gh"
+    url = f"https://upstream.test/?token={written(secret)}&x=1"
+    hider = Hider(secret.encode())
+    out = hider.feed(url.encode()) + hider.flush()
+    assert out.decode() == hidden(secret.encode(), url)
+    assert (out.startswith(b"https://upstream.test/?token=*"), out.endswith(b"*&x=1"), hider.found) == (True, True, 1)
+
+
 def test_a_plain_secret_has_one_spelling() -> None:
     assert spellings(b"sk-1234_5.67~8") == (b"sk-1234_5.67~8",)
-    assert spellings(b"") == ()
+    assert spellings(b"") == spellings(()) == spellings((b"",)) == ()
+
+
+def test_of_several_secrets_all_are_hidden_though_one_is_a_part_of_another() -> None:
+    hider = Hider((b"ABCDEFGH", b"", b"0ABCDEFGH0", b"token-12345"))
+    out = hider.feed(b"0ABCDEFGH0 ABCDEFGH token-") + hider.feed(b"12345 ABCD") + hider.flush()
+    assert (out, hider.found) == (b"*" * 10 + b" ******** " + b"*" * 11 + b" ABCD", 3)
 
 
 secrets = st.text("ab", min_size=1, max_size=6).map(str.encode)
