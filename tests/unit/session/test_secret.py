@@ -135,11 +135,13 @@ def test_json_writes_it_in_ways_that_are_known(written: Any) -> None:
 )
 def test_urls_write_it_in_ways_that_are_known(written: Any) -> None:
     secret = "FwoG/ab+c/def8gh"
+    size = len(written(secret))
     url = f"https://upstream.test/?token={written(secret)}&x=1"
     hider = Hider(secret.encode())
     out = hider.feed(url.encode()) + hider.flush()
     assert out.decode() == hidden(secret.encode(), url)
-    assert (out.startswith(b"https://upstream.test/?token=*"), out.endswith(b"*&x=1"), hider.found) == (True, True, 1)
+    label = "[masked:credential]".ljust(size, "*") if size >= 19 else "*" * size
+    assert (out.decode(), hider.found) == (f"https://upstream.test/?token={label}&x=1", 1)
 
 
 def test_a_plain_secret_has_one_spelling() -> None:
