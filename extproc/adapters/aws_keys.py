@@ -8,9 +8,7 @@ Of botocore's sources those are left out that run a program or ask a person, and
 gateway would otherwise take from its node without anybody having said so.
 """
 
-import asyncio
 import threading
-from collections.abc import Mapping
 from importlib import import_module
 from typing import Any
 
@@ -18,6 +16,8 @@ import structlog
 
 from extproc.adapters import sigv4
 from extproc.errors import CredentialUnavailable, StartupError
+from extproc.session.ports import Injected, Outgoing
+from extproc.session.secret import SHORTEST
 
 _UNASKED = ("custom-process", "sso", "login", "ec2-credentials-file", "boto-config")
 _INSTANCE = "iam-role"
@@ -26,7 +26,7 @@ _log = structlog.get_logger("gatereeve.aws_keys")
 
 class AwsKeys:
     """The keys of one identity. `profile` names a section of the shared files, "" the usual one; `instance` allows the
-    role of the machine. Until `load` has been called in a thread, or `run` is running, there are none."""
+    role of the machine. Until `load` has been called in a thread, there are none."""
 
     def __init__(self, name: str, *, profile: str = "", instance: bool = False) -> None:
         self.name = name
@@ -51,14 +51,18 @@ class AwsKeys:
             return self._problem
         return "they have expired" if self._expired() else ""
 
-    def sign(
-        self, method: str, url: str, headers: Mapping[str, str], body: bytes, region: str, service: str
-    ) -> tuple[tuple[str, str], ...]:
-        """See `sigv4.sign`. Never blocks. Raises `CredentialUnavailable` when there are no keys now."""
+    def inject(self, request: Outgoing, region: str, service: str) -> Injected | None:
+        """The signature's headers, see `sigv4.sign`; None when there are no keys now. Never blocks. AWS quotes what was
+        signed when it refuses a signature, and the session token is part of that: it is the secret."""
         keys = self._keys
         if keys is None or self._expired():
-            raise CredentialUnavailable(f"{self.name}: no AWS keys ({self.problem}).")
-        return sigv4.sign(keys, method, url, headers, body, region, service)
+            return None
+        try:
+            headers = sigv4.sign(keys, request.method, request.url, request.headers, request.body, region, service)
+        except (StartupError, ValueError):  # botocore was taken away, or the URL cannot be read
+            return None
+        token = keys.token or ""
+        return Injected(headers, token.encode("latin-1", "replace") if len(token) >= SHORTEST else b"")
 
     def load(self) -> None:
         """Find the keys, or refresh them ahead of time. Blocks for as long as disk and network do, so it belongs into
@@ -78,12 +82,6 @@ class AwsKeys:
         elif before and not self._problem:
             _log.info("aws keys found", name=self.name)
 
-    async def run(self, *, every: float = 30.0) -> None:
-        """Keep the keys warm until cancelled. `every` is in seconds, and well below the time ahead of expiry."""
-        while True:
-            await asyncio.to_thread(self.load)
-            await asyncio.sleep(every)
-
     def _load(self) -> None:
         found = self._found
         if found is None or not hasattr(found, "refresh_needed"):
@@ -99,6 +97,12 @@ class AwsKeys:
     def _resolve(self) -> Any:
         try:
             session = import_module("botocore.session").Session(profile=self._profile or None)
+            # Waiting for STS is bounded, and trying again is the caller's business.
+            session.set_default_client_config(
+                import_module("botocore.config").Config(
+                    connect_timeout=5, read_timeout=5, retries={"total_max_attempts": 1}
+                )
+            )
             resolver = import_module("botocore.credentials").create_credential_resolver(session)
         except ModuleNotFoundError:
             raise StartupError("botocore is not installed: install gatereeve[aws]") from None

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from functools import cache
 from importlib import import_module
 from typing import Any, NamedTuple
+from urllib.parse import quote, unquote_to_bytes
 
 from extproc.errors import StartupError
 
@@ -52,7 +53,7 @@ def sign(
         for name, value in headers.items()
         if (name in _SIGNED or name.startswith(_SIGNED_PREFIX)) and name not in _OURS
     }
-    request = request_type(method=method, url=url, headers=safe, data=body)
+    request = request_type(method=method, url=_canonical(url) if "?" in url else url, headers=safe, data=body)
     auth(keys, service, region).add_auth(request)
     found = {name.lower(): value for name, value in request.headers.items()}
     return tuple(
@@ -74,6 +75,18 @@ def service_of(host: str) -> tuple[str, str] | None:
         labels = labels[1:-1]  # vpce-0abc.bedrock-runtime.eu-west-1.vpce
     service = _SERVICES.get(labels[0].removesuffix("-fips")) if len(labels) == 2 else None
     return (service, labels[1]) if service and labels[1] else None
+
+
+def _canonical(url: str) -> str:
+    """The URL with its query spelled as AWS spells it before it hashes. botocore leaves that to whoever made the URL,
+    but here a client may have: one that sends `a=b:c` means the same as `a=b%3Ac`, which is what AWS checks."""
+    before, _, query = url.partition("?")
+    halves = [pair.partition("=") for pair in query.split("&") if pair]
+    return f"{before}?{'&'.join(f'{_spelled(name)}={_spelled(value)}' for name, _, value in halves)}"
+
+
+def _spelled(text: str) -> str:
+    return quote(unquote_to_bytes(text), safe="-_.~")
 
 
 @cache

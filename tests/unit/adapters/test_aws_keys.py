@@ -1,22 +1,23 @@
 """Where AWS keys come from, with botocore's own resolver against local stand-ins for STS and pod identity."""
 
-import asyncio
 import json
+import sys
 import threading
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
+import structlog
 import time_machine
 
 from extproc.adapters.aws_keys import AwsKeys
-from extproc.errors import CredentialUnavailable
+from extproc.session.ports import Outgoing
 
-URL = "https://bedrock-runtime.eu-west-1.amazonaws.com/model/m/converse"
+REQUEST = Outgoing("POST", "https://bedrock-runtime.eu-west-1.amazonaws.com/model/m/converse", {}, b"{}")
 STS = """<AssumeRoleWithWebIdentityResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/">
 <AssumeRoleWithWebIdentityResult><AssumedRoleUser><Arn>arn:aws:sts::1:assumed-role/r/s</Arn>
 <AssumedRoleId>x:s</AssumedRoleId></AssumedRoleUser><Credentials><AccessKeyId>AKID{n}</AccessKeyId>
-<SecretAccessKey>secret</SecretAccessKey><SessionToken>token{n}</SessionToken><Expiration>{expires}</Expiration>
+<SecretAccessKey>secret</SecretAccessKey><SessionToken>session-token{n}</SessionToken><Expiration>{expires}</Expiration>
 </Credentials></AssumeRoleWithWebIdentityResult></AssumeRoleWithWebIdentityResponse>"""
 
 
@@ -88,16 +89,15 @@ def nothing_else(monkeypatch, tmp_path):
 
 
 def access_key(keys):
-    """Which key a signature names."""
-    (said, *_) = keys.sign("POST", URL, {}, b"{}", "eu-west-1", "bedrock")
-    return said[1].partition("Credential=")[2].partition("/")[0]
+    """Which key a signature names; None when there is none."""
+    found = keys.inject(REQUEST, "eu-west-1", "bedrock")
+    return found and found.headers[0][1].partition("Credential=")[2].partition("/")[0]
 
 
 def test_before_anything_was_looked_for_there_are_no_keys():
     keys = AwsKeys("p")
     assert (keys.ready, keys.problem) == (False, "not looked for yet")
-    with pytest.raises(CredentialUnavailable, match="p: no AWS keys"):
-        access_key(keys)
+    assert access_key(keys) is None
 
 
 def test_keys_of_the_environment(monkeypatch):
@@ -175,8 +175,7 @@ def test_when_refreshing_fails_the_keys_are_used_until_they_expire_and_not_longe
         assert "failure" not in web_identity.problem
         clock.shift(timedelta(minutes=6))
         assert not web_identity.ready
-        with pytest.raises(CredentialUnavailable):
-            access_key(web_identity)
+        assert access_key(web_identity) is None
         cloud.fail = False
         web_identity.load()
         assert (web_identity.ready, web_identity.problem) == (True, "")
@@ -193,14 +192,38 @@ def test_keys_of_a_pod_identity(monkeypatch, tmp_path, cloud):
     assert (path, headers["Authorization"]) == ("/v1/credentials", "pod.token")
 
 
-async def test_run_keeps_them_warm_until_it_is_cancelled(monkeypatch):
+@pytest.mark.usefixtures("cloud")
+def test_the_session_token_is_the_secret_because_aws_quotes_what_was_signed(web_identity, monkeypatch):
+    web_identity.load()
+    found = web_identity.inject(REQUEST, "eu-west-1", "bedrock")
+    assert dict(found.headers)["x-amz-security-token"].encode() == found.secret == b"session-token1"
+    assert "token1" not in repr(found)
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIDENV")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "very-secret")
+    long_lived = AwsKeys("q")
+    long_lived.load()
+    assert long_lived.inject(REQUEST, "eu-west-1", "bedrock").secret == b""
+
+
+def test_a_url_that_cannot_be_read_is_not_signed_and_does_not_raise(monkeypatch):
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIDENV")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "s")
     keys = AwsKeys("p")
-    running = asyncio.ensure_future(keys.run(every=3600))
-    async with asyncio.timeout(10):
-        while not keys.ready:
-            await asyncio.sleep(0)
-    running.cancel()
-    with pytest.raises(asyncio.CancelledError):
-        await running
+    keys.load()
+    assert keys.inject(REQUEST._replace(url="https://[::/x"), "eu-west-1", "bedrock") is None
+
+
+def test_without_botocore_the_remedy_is_the_problem_and_nothing_is_raised(monkeypatch):
+    monkeypatch.setitem(sys.modules, "botocore.session", None)
+    keys = AwsKeys("p")
+    keys.load()
+    assert (keys.ready, keys.problem) == (False, "botocore is not installed: install gatereeve[aws]")
+    assert access_key(keys) is None
+
+
+def test_an_sts_that_refuses_is_asked_once_and_nothing_of_its_answer_is_told(web_identity, cloud):
+    cloud.fail = True
+    with structlog.testing.capture_logs() as logs:
+        web_identity.load()
+    assert (web_identity.ready, len(cloud.seen)) == (False, 1)
+    assert "secret failure" not in str(logs) + web_identity.problem
