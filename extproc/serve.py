@@ -35,6 +35,9 @@ from extproc.adapters.policy_watch import PolicyHolder, PolicyStatus, PolicyWatc
 from extproc.errors import PolicyError
 from extproc.policy.load import load
 from extproc.policy.runtime import Policy
+from extproc.session.attempt import Attempt
+from extproc.session.events import Event, RequestHeaders
+from extproc.session.plan import is_attempt
 from extproc.session.session import Session
 from extproc.session.stages import Limits
 from extproc.wire.grpcio import GrpcioServer
@@ -67,6 +70,13 @@ class WorkerSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw
     log_level: str = "info"
 
 
+class _Nothing:
+    def touched(self, key: bytes, level: int, wall: float, ttl: float) -> None: ...
+
+    def level(self, key: bytes, wall: float) -> int:  # noqa: ARG002
+        return 0
+
+
 class Worker:
     """One processor process; implements `wire.server.Host`."""
 
@@ -77,6 +87,7 @@ class Worker:
         self.holder = PolicyHolder()
         self.keys = KeyCache(monotonic, random, http=http_client(), on_fetch=self.metrics.keys_fetched)
         self.authenticator = TokenAuthenticator(self.keys)
+        self.exposure = _Nothing()
         self.credentials = WarmCredentials(os.environ, monotonic)
         self.audit = AuditWriter(_sinks(settings), on_lost=self.metrics.audit_lost)
         self.watch = PolicyWatch(
@@ -89,10 +100,18 @@ class Worker:
 
     # -- wire.server.Host ----------------------------------------------------------------------------------------------
 
-    def open(self) -> Session:
+    def open(self, first: Event | None) -> Session | Attempt:
+        policy = self.holder.current
+        if isinstance(first, RequestHeaders) and is_attempt(first.attributes):
+            return Attempt(policy, self.credentials, self._limits)
         self._number += 1
         return Session(
-            f"{self._prefix}{self._number}", self.holder.current, self.authenticator, self.credentials, self._limits
+            f"{self._prefix}{self._number}",
+            policy,
+            self.authenticator,
+            self.credentials,
+            self._limits,
+            self.exposure,
         )
 
     def emit(self, entry: dict[str, Any]) -> None:

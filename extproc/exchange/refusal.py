@@ -35,6 +35,8 @@ class Reason(StrEnum):
     MODEL_UNKNOWN = "model-unknown"
     DIALECT_UNSUPPORTED = "dialect-unsupported"
     PROVIDER_NOT_APPROVED = "provider-not-approved"
+    PROVIDER_NOT_CLEARED = "provider-not-cleared"
+    NO_TARGET = "no-target"
     SERVER_NOT_ALLOWED = "server-not-allowed"
     SERVER_UNKNOWN = "server-unknown"
     TOOL_NOT_ALLOWED = "tool-not-allowed"
@@ -97,6 +99,13 @@ REASONS: dict[Reason, Explained] = {
     Reason.MODEL_UNKNOWN: Explained(404, "No such model here. GET /v1/models lists those you may use."),
     Reason.DIALECT_UNSUPPORTED: Explained(400, "This model is not served over this API. Use the model's own API."),
     Reason.PROVIDER_NOT_APPROVED: Explained(403, "The provider of this model is not approved. Choose another model."),
+    Reason.PROVIDER_NOT_CLEARED: Explained(
+        403,
+        "This call holds data that no provider of this model may receive. Leave it out, or choose another model.",
+    ),
+    Reason.NO_TARGET: Explained(
+        403, "No target of this model takes a call like this one. Choose another model, or ask your platform team."
+    ),
     Reason.SERVER_NOT_ALLOWED: Explained(403, "You may not use this MCP server. Ask your platform team for access."),
     Reason.SERVER_UNKNOWN: Explained(404, "No such MCP server here. Check the URL: /mcp/<server>."),
     Reason.TOOL_NOT_ALLOWED: Explained(403, "Policy does not let you call this tool. Go on without it."),

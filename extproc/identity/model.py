@@ -20,6 +20,7 @@ class Identity:
     email: str = ""
     tenant: str = ""
     expires_at: float = 0.0
+    data_class: str = ""  # the word its token has for the data it works with
     claims: Mapping[str, Any] = field(default_factory=dict, repr=False, hash=False, compare=False)
 
 
@@ -32,6 +33,7 @@ class ClaimMapping:
     groups: str = "groups"
     email: str = "email"
     tenant: str = "tenant"
+    data_class: str = ""  # "": no claim says it
 
 
 @dataclass(frozen=True, slots=True)

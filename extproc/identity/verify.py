@@ -141,8 +141,17 @@ def _identity(claims: dict[str, Any], issuer: Issuer, until: float) -> Identity:
         email=_email(claims, mapping),
         tenant=_text(claim(claims, mapping.tenant)),
         expires_at=until,
+        data_class=_data_class(claims, mapping),
         claims=claims,
     )
+
+
+def _data_class(claims: Mapping[str, Any], mapping: ClaimMapping) -> str:
+    """The claim's word; a claim that is there and is no word is given as one that means nothing."""
+    value = claim(claims, mapping.data_class) if mapping.data_class else None
+    if value is None:
+        return ""
+    return value[:_MAX_TEXT] if isinstance(value, str) and value else "?"
 
 
 def _groups(claims: Mapping[str, Any], mapping: ClaimMapping) -> tuple[str, ...] | None:

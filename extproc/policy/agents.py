@@ -1,15 +1,17 @@
 """AgentPolicy documents to their runtime: subjects, grants and conditions compiled. Decides nothing."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from extproc.errors import Problem
+from extproc.exchange.model import JsonObject
 from extproc.policy.conditions import CompiledCondition, ConditionError, Scope, compile_condition
 from extproc.policy.documents import AgentPolicySpec, McpGrant, Subject
 from extproc.policy.envelope import Document
 from extproc.policy.names import Names
 from extproc.policy.nodes import Loc
 from extproc.policy.resources import AllowedResources, DeniedResources
-from extproc.policy.runtime import AgentPolicy, Masking, ToolGrant
+from extproc.policy.runtime import AgentPolicy, Detector, Masking, ToolGrant
+from extproc.policy.sensitivity import DataClass, named
 from extproc.policy.subjects import Selector, SubjectEntry
 
 
@@ -33,11 +35,15 @@ class Grants:
 
 
 def compile_agent(
-    document: Document, spec: AgentPolicySpec, masking: Mapping[str, Masking], problems: list[Problem]
+    document: Document,
+    spec: AgentPolicySpec,
+    masking: Mapping[str, Masking],
+    detectors: Mapping[str, Callable[[JsonObject], bool]],
+    problems: list[Problem],
 ) -> tuple[AgentPolicy, Selector]:
     """The runtime of one AgentPolicy. A condition that does not compile is added to `problems`."""
     selector = Selector(_subject(document, index, subject, problems) for index, subject in enumerate(spec.subjects))
-    when = _condition(document, ("spec", "when"), spec.when, Scope.CALL, problems)
+    when = condition(document, ("spec", "when"), spec.when, Scope.CALL, problems)
     mcp = tuple(_grant(document, index, grant) for index, grant in enumerate(spec.mcp))
     policy = AgentPolicy(
         name=document.name,
@@ -52,6 +58,19 @@ def compile_agent(
         grants=Grants(mcp, [grant.server for grant in spec.mcp]),
         opens=when if when is not None and when.scope <= Scope.PLACE else None,
         lists=when if when is not None and when.scope <= Scope.IDENTITY else None,
+        data_class=named(spec.data_class) if spec.data_class is not None else DataClass.INTERNAL,
+        # The highest first: what it finds makes asking the others needless.
+        detectors=tuple(
+            sorted(
+                (
+                    Detector(detectors[detect.profile], named(detect.data_class), document.rule)
+                    for detect in spec.detect
+                    if detect.profile in detectors
+                ),
+                key=lambda detector: -detector.data_class,
+            )
+        ),
+        shows_model=spec.show_model,
         exact=not selector.conditional,
     )
     return policy, selector
@@ -65,7 +84,7 @@ def _subject(document: Document, index: int, subject: Subject, problems: list[Pr
         Names(subject.emails),
         Names(subject.tenants),
         Names(subject.providers),
-        _condition(document, loc, subject.when, Scope.IDENTITY, problems),
+        condition(document, loc, subject.when, Scope.IDENTITY, problems),
     )
 
 
@@ -84,9 +103,10 @@ def _grant(document: Document, index: int, grant: McpGrant) -> ToolGrant:
     )
 
 
-def _condition(
+def condition(
     document: Document, loc: Loc, source: str | None, scope: Scope, problems: list[Problem]
 ) -> CompiledCondition | None:
+    """The condition at a place in a document; None without one, or with a problem that is added to `problems`."""
     if source is None:
         return None
     try:

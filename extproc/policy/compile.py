@@ -6,7 +6,7 @@ All problems are collected; a policy with a problem is never built.
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
@@ -14,12 +14,14 @@ from typing import Any, TypeVar
 from pydantic import ValidationError
 
 from extproc.errors import Problem, RuleError
+from extproc.exchange.model import JsonObject
 from extproc.identity.model import ClaimMapping, Issuer, KeySource
 from extproc.masking import Rule
-from extproc.policy.agents import compile_agent
+from extproc.policy.agents import compile_agent, condition
+from extproc.policy.bedrock_host import service_of
+from extproc.policy.conditions import Scope
 from extproc.policy.documents import (
     AgentPolicySpec,
-    Credential,
     Declared,
     IdentityProviderSpec,
     KeySet,
@@ -28,13 +30,21 @@ from extproc.policy.documents import (
     ModelSpec,
     PriceSpec,
 )
+from extproc.policy.documents import (
+    Credential as CredentialSpec,
+)
 from extproc.policy.envelope import Document
 from extproc.policy.fields import seconds, split_url
 from extproc.policy.masks import Profile, builtin_rules, combiner, own_name_problems, profile_of
 from extproc.policy.nodes import Loc
 from extproc.policy.prices import Price
 from extproc.policy.runtime import (
+    AwsSource,
+    AzureSource,
+    Credential,
     CredentialSource,
+    Failover,
+    GcpSource,
     LlmProvider,
     Masking,
     McpServer,
@@ -43,6 +53,7 @@ from extproc.policy.runtime import (
     Target,
     Upstream,
 )
+from extproc.policy.sensitivity import DataClass, named
 from extproc.policy.subjects import candidate_index
 
 LARGEST_KEYS = 1 << 20  # bytes
@@ -78,18 +89,14 @@ class _Compiler:
         models: dict[str, Model] = {}
         names: dict[str, tuple[str, ...]] = {}
         for document, model in self._of(ModelSpec):
-            targets = tuple(
-                Target(providers[target.provider], target.model or document.name, _price(target.price or model.price))
-                for target in model.targets
-                if target.provider in providers
-            )
             names[document.name] = (document.name, *model.aliases)
-            for name in names[document.name]:
-                models[name] = Model(document.name, targets, document.rule)
+            models.update(dict.fromkeys(names[document.name], self._model(document, model, providers)))
         servers = {document.name: self._server(document, spec) for document, spec in self._of(MCPServerSpec)}
         profiles, masking = self._masking()
+        detectors = self._detectors(profiles)
         compiled = [
-            compile_agent(document, spec, masking, self._problems) for document, spec in self._of(AgentPolicySpec)
+            compile_agent(document, spec, masking, detectors, self._problems)
+            for document, spec in self._of(AgentPolicySpec)
         ]
         if self._problems:
             return None, self._problems
@@ -106,6 +113,7 @@ class _Compiler:
             masking=masking,
             combined=combiner(profiles, masking),
             names=names,
+            exposing=any(server.data_class > DataClass.PUBLIC for server in servers.values()),
             warnings=tuple(
                 _observes(document) for document, spec in self._of(AgentPolicySpec) if spec.mode == "observe"
             ),
@@ -131,7 +139,13 @@ class _Compiler:
             refresh=seconds(spec.refresh),
             stale_for=seconds(spec.stale_for),
             refetch_interval=seconds(spec.refetch_interval),
-            mapping=ClaimMapping(spec.claims.subject, spec.claims.groups, spec.claims.email, spec.claims.tenant),
+            mapping=ClaimMapping(
+                spec.claims.subject,
+                spec.claims.groups,
+                spec.claims.email,
+                spec.claims.tenant,
+                spec.claims.data_class or "",
+            ),
             rule=document.rule,
         )
 
@@ -160,11 +174,46 @@ class _Compiler:
         upstream = self._upstream(document, spec, f"llm_{document.name}", default)
         # People write the base URL as SDKs have it, with /v1; the API's own path brings it again.
         upstream = replace(upstream, path=upstream.path.removesuffix("/v1").removesuffix("/v1beta"))
-        return LlmProvider(document.name, frozenset(spec.dialects), spec.approved, upstream, document.rule)
+        return LlmProvider(
+            document.name,
+            spec.dialects,
+            spec.approved,
+            upstream,
+            document.rule,
+            clearance=named(spec.data_class),
+            asks_usage=spec.ask_usage,
+        )
+
+    def _model(self, document: Document, spec: ModelSpec, providers: Mapping[str, LlmProvider]) -> Model:
+        targets = [
+            Target(
+                providers[target.provider],
+                target.model or document.name,
+                _price(target.price or spec.price),
+                place if target.order is None else target.order,
+                target.weight,
+                condition(document, ("spec", "targets", place, "when"), target.when, Scope.TARGET, self._problems),
+            )
+            for place, target in enumerate(spec.targets)
+            if target.provider in providers
+        ]
+        failover = spec.failover
+        return Model(
+            document.name,
+            tuple(sorted(targets, key=lambda target: target.order)),
+            document.rule,
+            Failover(
+                failover.attempts,
+                seconds(failover.first_byte) if failover.first_byte is not None else 0.0,
+                (429, *(status for status in failover.statuses if status != 429)),
+            ),
+            spec.sticky,
+        )
 
     def _server(self, document: Document, spec: MCPServerSpec) -> McpServer:
         upstream = self._upstream(document, spec, f"mcp_{document.name}", "authorization")
-        return McpServer(document.name, upstream, spec.hosts, document.rule)
+        level = named(spec.data_class) if spec.data_class is not None else DataClass.PUBLIC
+        return McpServer(document.name, upstream, spec.hosts, document.rule, level, seconds(spec.remember_for))
 
     def _upstream(
         self, document: Document, spec: LLMProviderSpec | MCPServerSpec, cluster: str, header: str
@@ -193,9 +242,43 @@ class _Compiler:
             tls=tls,
             authority=shown if port == (443 if tls else 80) else f"{shown}:{port}",
             path=url.path.rstrip("/"),
-            credential=_credential(document, spec.credential, name, header) if spec.credential else None,
+            credential=self._credential(document, spec.credential, name, header, host) if spec.credential else None,
             ca_file=ca_file,
         )
+
+    def _credential(self, document: Document, spec: CredentialSpec, name: str, header: str, host: str) -> Credential:
+        folder = document.raw.folder
+        if spec.aws is not None:
+            service, region = service_of(host) or ("bedrock", "")
+            if not (spec.aws.region or region):
+                loc: Loc = ("spec", "credential", "aws")
+                self._complain(document, loc, f"needs a region, since none is in the host {host}")
+            return AwsSource(
+                name, spec.aws.region or region, spec.aws.service or service, spec.aws.profile or "", spec.aws.instance
+            )
+        if spec.gcp is not None:
+            file = str(Path(folder, spec.gcp.file)) if spec.gcp.file else ""
+            return GcpSource(name, file, spec.gcp.instance, spec.gcp.scope)
+        if spec.azure is not None:
+            azure = spec.azure
+            secret = azure.secret
+            return AzureSource(
+                name,
+                azure.tenant or "",
+                azure.client_id or "",
+                str(Path(folder, secret.file)) if secret is not None and secret.file else "",
+                (secret.env or "") if secret is not None else "",
+                str(Path(folder, azure.token_file)) if azure.token_file else "",
+                azure.instance,
+                azure.scope,
+                azure.authority,
+            )
+        return _secret(document, spec, name, header)
+
+    def _detectors(self, profiles: Mapping[str, Profile]) -> dict[str, Callable[[JsonObject], bool]]:
+        """Those that policies name: a profile is compiled a second time for it."""
+        wanted = {detect.profile for _, spec in self._of(AgentPolicySpec) for detect in spec.detect}
+        return {name: profiles[name].finding() for name in sorted(wanted) if name in profiles}
 
     def _masking(self) -> tuple[dict[str, Profile], dict[str, Masking]]:
         declared = [document for document in self._documents if document.kind == "MaskProfile"]
@@ -233,9 +316,10 @@ def _observes(document: Document) -> Problem:
     )
 
 
-def _credential(document: Document, credential: Credential, name: str, default: str) -> CredentialSource:
+def _secret(document: Document, credential: CredentialSpec, name: str, default: str) -> CredentialSource:
     header = credential.header or default
     source = credential.source
+    assert source is not None
     return CredentialSource(
         name=name,
         header=header,

@@ -26,6 +26,7 @@ class Scope(IntEnum):
     IDENTITY = 0  # who calls
     PLACE = 1  # and where: the request, the plane, the MCP server
     CALL = 2  # and what exactly
+    TARGET = 3  # and what is known once it is allowed
 
 
 _STRING, _STRINGS = cel.Type.STRING, cel.Type.List(cel.Type.STRING)
@@ -52,6 +53,12 @@ VARIABLES: dict[str, tuple[Any, Scope, str]] = {
     "call.tools": (_STRINGS, Scope.CALL, "Names of the tools offered to the model that the client runs."),
     "call.serverTools": (_STRINGS, Scope.CALL, "Types of the tools that the provider runs, such as web_search."),
     "call.maxTokens": (cel.Type.INT, Scope.CALL, "The output limit asked for; the largest integer if none."),
+    "call.size": (cel.Type.INT, Scope.CALL, "The size of the request's body in bytes."),
+    "call.dataClass": (
+        _STRING,
+        Scope.TARGET,
+        'The class of the call\'s data, for a Model\'s targets: "public", "internal", "confidential" or "restricted".',
+    ),
     "call.method": (_STRING, Scope.CALL, "The JSON-RPC method of an MCP call."),
     "call.name": (_STRING, Scope.CALL, "Tool, prompt or resource URI of an MCP call."),
     "call.arguments": (_ANYTHING, Scope.CALL, "The arguments of a tool or prompt."),

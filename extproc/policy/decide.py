@@ -16,14 +16,18 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from extproc.errors import Uninspectable
 from extproc.exchange.model import LlmCall, McpCall
+from extproc.exchange.opening import opening
 from extproc.exchange.refusal import Reason
 from extproc.identity.model import Identity
 from extproc.policy.decision import Decision, Obligations, Verdict
 from extproc.policy.facts import Facts, llm_facts, mcp_facts
 from extproc.policy.methods import Act, act_of
 from extproc.policy.names import Names
-from extproc.policy.runtime import AgentPolicy, Condition, Masking, McpServer, Model, Policy, Target, ToolGrant
+from extproc.policy.routing import NoTarget, legs
+from extproc.policy.runtime import AgentPolicy, Condition, Masking, McpServer, Model, Policy, ToolGrant
+from extproc.policy.sensitivity import DataClass, of_claim, word
 
 # What one policy says of a call: its denial, or whether it allows and the condition that then counts.
 Opinion = tuple[Decision | None, bool, Condition | None]
@@ -32,8 +36,15 @@ Opine = Callable[[AgentPolicy], Opinion]
 _NO_POLICY = Decision(Verdict.DENY, Reason.NO_POLICY)
 
 
-def decide_llm(policy: Policy, identity: Identity, call: LlmCall, request: Mapping[str, Any]) -> Decision:
-    """`request` has path, source and headers, for conditions. Never raises on what a client sent."""
+def decide_llm(
+    policy: Policy,
+    identity: Identity,
+    call: LlmCall,
+    request: Mapping[str, Any],
+    exposed: DataClass = DataClass.PUBLIC,
+) -> Decision:
+    """`request` has path, source, headers and size, for conditions, and the exchange's id. `exposed` is the class of
+    what the caller has seen of MCP servers lately. Never raises on what a client sent."""
     selected, unsure = _selected(policy, identity)
     if not selected and not unsure:
         return _NO_POLICY
@@ -56,7 +67,7 @@ def decide_llm(policy: Policy, identity: Identity, call: LlmCall, request: Mappi
     decision = _weigh(policy, selected, unsure, opine, facts, otherwise)
     if decision.verdict is not Verdict.ALLOW:
         return decision
-    return _routed(decision, model, call.dialect)
+    return _routed(decision, model, identity, call, request, exposed)
 
 
 def decide_mcp(
@@ -179,7 +190,7 @@ def _weigh(
     if not enforced and not enforced_unsure:
         if not selected:
             return everything  # nobody is let in because it cannot be told whether a policy is about them
-        obligations = Obligations(masking=_masking(policy, [*selected, *unsure]))
+        obligations = Obligations(masking=_masking(policy, [*selected, *unsure]), agents=(*selected, *unsure))
         allowed = Decision(Verdict.ALLOW, Reason.OBSERVED, _first(selected), obligations=obligations)
         return replace(allowed, observed=_difference(allowed, everything))
     decision = _tally(policy, enforced, enforced_unsure, opine, facts, otherwise)
@@ -219,7 +230,7 @@ def _tally(
     if failed:
         return Decision(Verdict.DENY, Reason.CONDITION_ERROR, failed)
     if allowing:
-        obligations = Obligations(masking=_masking(policy, allowing))
+        obligations = Obligations(masking=_masking(policy, allowing), agents=tuple(allowing))
         return Decision(Verdict.ALLOW, Reason.ALLOWED, allowing[0].rule, obligations=obligations)
     if unmet:
         return Decision(Verdict.DENY, Reason.CONDITION_FALSE, unmet)
@@ -235,20 +246,56 @@ def _masking(policy: Policy, allowing: Sequence[AgentPolicy]) -> Masking | None:
     return policy.combined(names) if names else None
 
 
-def _routed(decision: Decision, model: Model, dialect: str) -> Decision:
-    """An allowed LLM call sent to the first target that can take it, or refused when none can."""
-    speaking: Target | None = None
-    for target in model.targets:
-        if dialect in target.provider.dialects:
-            if target.provider.approved:
-                old = decision.obligations
-                obligations = Obligations(target.provider.upstream, target.model, old.masking, target.price)
-                return Decision(decision.verdict, decision.reason, decision.rule, decision.message, obligations,
-                                decision.observed)  # fmt: skip
-            speaking = speaking or target
-    if speaking is not None:
-        return Decision(Verdict.DENY, Reason.PROVIDER_NOT_APPROVED, speaking.provider.rule)
-    return Decision(Verdict.DENY, Reason.DIALECT_UNSUPPORTED, model.rule)
+def _routed(
+    decision: Decision,
+    model: Model,
+    identity: Identity,
+    call: LlmCall,
+    request: Mapping[str, Any],
+    exposed: DataClass,
+) -> Decision:
+    """An allowed LLM call with the targets that can take it, or refused when there is none."""
+    old = decision.obligations
+    level = _data_class(old.agents, identity, call, exposed)
+
+    def made() -> dict[str, Any]:
+        return {**llm_facts(identity, call, model.name, request), "call.dataClass": word(level)}
+
+    def key() -> bytes:
+        if model.sticky == "none":
+            return str(request.get("id", "")).encode()
+        caller = f"{identity.issuer}\0{identity.subject}\0{model.name}\0".encode()
+        return caller if model.sticky == "caller" else caller + opening(call)
+
+    found = legs(model, call.dialect, level, Facts(made), key)
+    if isinstance(found, NoTarget):
+        return Decision(Verdict.DENY, found.reason, found.rule, obligations=Obligations(data_class=level))
+    first = found[0].target
+    obligations = Obligations(
+        first.provider.upstream, first.model, old.masking, first.price, found, model.failover, level, old.agents
+    )
+    return Decision(decision.verdict, decision.reason, decision.rule, decision.message, obligations, decision.observed)
+
+
+def _data_class(agents: Sequence[AgentPolicy], identity: Identity, call: LlmCall, exposed: DataClass) -> DataClass:
+    """The highest of what the policies that let the call through say, what its token says, what its caller has seen,
+    and what is found in it."""
+    level = max(exposed, of_claim(identity.data_class))
+    for agent in agents:
+        level = max(level, agent.data_class)
+    searching = [detector for agent in agents for detector in agent.detectors if detector.data_class > level]
+    if not searching:
+        return level
+    for detector in sorted(searching, key=lambda each: -each.data_class):
+        if detector.data_class <= level:
+            break
+        try:
+            found = detector.finds(call.doc)
+        except Uninspectable:  # what could not be looked through is not taken to be harmless
+            found = True
+        if found:
+            level = detector.data_class
+    return level
 
 
 def _granted(grant: ToolGrant, act: Act, name: str) -> tuple[bool, bool]:

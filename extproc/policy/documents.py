@@ -28,6 +28,7 @@ API_VERSION = "gatereeve.dev/v1alpha1"
 Patterns = tuple[Pattern, ...]
 Algorithm = Literal["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"]
 Action = Literal["redact", "partial", "drop"]
+DataClassName = Literal["public", "internal", "confidential", "restricted"]
 DialectName = Literal[
     "openai-chat",
     "openai-responses",
@@ -118,6 +119,10 @@ class Claims(Declared):
     groups: Text = Field(default="groups", description="Claim with the caller's groups, a list of texts or one text.")
     email: Text = Field(default="email", description="Claim with the e-mail address.")
     tenant: Text = Field(default="tenant", description="Claim with the tenant or organisation.")
+    data_class: Text | None = Field(
+        default=None,
+        description="Claim with the class of the data the caller works with; a word that is none counts as restricted.",
+    )
 
 
 class IdentityProviderSpec(Declared):
@@ -174,8 +179,80 @@ class SecretFrom(Declared):
         return self
 
 
+class AwsCredential(Declared):
+    """Requests are signed with AWS keys (Signature Version 4). Needs gatereeve[aws]."""
+
+    region: DnsName | None = Field(default=None, description="Region to sign for; default: the one in the host.")
+    service: DnsName | None = Field(default=None, description="Name to sign for; default: by the host, else bedrock.")
+    profile: Text | None = Field(default=None, description="Section of the shared AWS files.")
+    instance: bool = Field(default=False, description="true: the role of the machine may be used as well.")
+
+
+class GcpCredential(Declared):
+    """Google's access tokens. Needs gatereeve[gcp]."""
+
+    file: Text | None = Field(
+        default=None,
+        description="Service-account key or workload identity configuration (JSON), relative to the document's folder; "
+        "default: the one that GOOGLE_APPLICATION_CREDENTIALS names.",
+    )
+    instance: bool = Field(default=False, description="true: ask the metadata server instead.")
+    scope: Text = Field(
+        default="https://www.googleapis.com/auth/cloud-platform", description="The scope that is asked for."
+    )
+
+    @model_validator(mode="after")
+    def _one_source(self) -> "GcpCredential":
+        if self.instance and self.file is not None:
+            raise ValueError("has file and instance; keep one of them")
+        return self
+
+
+class AzureSecret(Declared):
+    """Where the secret of an application is read from: exactly one of the fields."""
+
+    file: Text | None = Field(default=None, description="A file, relative to the document's folder.")
+    env: Text | None = Field(default=None, description="An environment variable of the gateway.")
+
+    @model_validator(mode="after")
+    def _exactly_one(self) -> "AzureSecret":
+        _one_of(self, ("file", "env"))
+        return self
+
+
+class AzureCredential(Declared):
+    """Entra ID's access tokens: exactly one of secret, tokenFile and instance."""
+
+    tenant: Text | None = Field(default=None, description="Tenant id; needed unless instance is set.")
+    client_id: Text | None = Field(default=None, description="The application's id, or that of a managed identity.")
+    secret: AzureSecret | None = Field(default=None, description="The application's secret.")
+    token_file: Text | None = Field(
+        default=None, description="A federated token (workload identity), relative to the document's folder."
+    )
+    instance: bool = Field(default=False, description="true: the managed identity of the machine.")
+    scope: Text = Field(
+        default="https://cognitiveservices.azure.com/.default", description="The scope that is asked for."
+    )
+    authority: Url = Field(default="https://login.microsoftonline.com", description="Where tokens are asked for.")
+
+    @model_validator(mode="after")
+    def _one_source(self) -> "AzureCredential":
+        given = [
+            n for n, v in (("secret", self.secret), ("tokenFile", self.token_file), ("instance", self.instance)) if v
+        ]
+        if len(given) != 1:
+            raise ValueError(
+                f"has {' and '.join(given)}; keep exactly one of secret, tokenFile, instance"
+                if given
+                else "says not how; give one of secret, tokenFile, instance"
+            )
+        if not self.instance and (self.tenant is None or self.client_id is None):
+            raise ValueError("needs tenant and clientId with secret or tokenFile")
+        return self
+
+
 class Credential(Declared):
-    """The secret that the gateway sends to an upstream, in the client's place."""
+    """What the gateway authenticates with at an upstream, in the client's place: one of from, aws, gcp, azure."""
 
     header: HeaderName | None = Field(
         default=None,
@@ -185,7 +262,27 @@ class Credential(Declared):
         default=None,
         description="The header's value, {} for the secret; default 'Bearer {}' for authorization, else '{}'.",
     )
-    source: SecretFrom = Field(alias="from", description="Where the secret is read from.")
+    source: SecretFrom | None = Field(default=None, alias="from", description="Where the secret is read from.")
+    aws: AwsCredential | None = Field(default=None, description="Sign with AWS keys.")
+    gcp: GcpCredential | None = Field(default=None, description="Google's access tokens.")
+    azure: AzureCredential | None = Field(default=None, description="Entra ID's access tokens.")
+
+    @model_validator(mode="after")
+    def _exactly_one(self) -> "Credential":
+        given = [
+            name
+            for name, part in (("from", self.source), ("aws", self.aws), ("gcp", self.gcp), ("azure", self.azure))
+            if part is not None
+        ]
+        if len(given) != 1:
+            raise ValueError(
+                f"has {' and '.join(given)}; keep exactly one of from, aws, gcp, azure"
+                if given
+                else "says not where from; give one of from, aws, gcp, azure"
+            )
+        if self.source is None and (self.header is not None or self.format is not None):
+            raise ValueError(f"has header or format, which are for `from`; {given[0]} has its own; remove them")
+        return self
 
 
 class LLMProviderSpec(Declared):
@@ -202,6 +299,13 @@ class LLMProviderSpec(Declared):
         default=None, description="What the gateway authenticates with; none sends nothing."
     )
     approved: bool = Field(default=True, description="false: known, but no call is sent there.")
+    data_class: DataClassName = Field(
+        default="internal", description="The most sensitive class of data that may be sent there."
+    )
+    ask_usage: bool = Field(
+        default=True,
+        description="Streams are asked to count tokens (stream_options); false for a server that refuses the field.",
+    )
 
 
 class PriceSpec(Declared):
@@ -228,6 +332,35 @@ class ModelTarget(Declared):
     price: PriceSpec | None = Field(
         default=None, description="What its tokens cost here; default: the Model's price. The audit names the cost."
     )
+    order: int | None = Field(
+        default=None,
+        ge=0,
+        le=1000,
+        description="Lower ones are tried first, equal ones share calls by weight; default: the place in the list. "
+        "Give all targets one, or none.",
+    )
+    weight: int = Field(
+        default=1, ge=0, le=1000, description="Share of the calls within the same order; 0: only after the others."
+    )
+    when: Text | None = Field(
+        default=None,
+        description="A CEL condition over identity.*, call.*, request.*; unless it holds, this target takes no part.",
+    )
+
+
+class FailoverSpec(Declared):
+    """When the next target is tried: the one before could not be reached, broke off or timed out before its first byte,
+    or answered 429 or 5xx."""
+
+    attempts: int = Field(default=3, ge=1, le=8, description="Targets tried for one call at most; 1: no failover.")
+    first_byte: Duration | None = Field(
+        default=None,
+        description="The next one is tried when there is no first byte of an answer after this; default: the gateway's "
+        "own limit for silence, and no failover for it. Answers that are not streamed begin when they are complete.",
+    )
+    statuses: tuple[Annotated[int, Field(ge=400, le=499)], ...] = Field(
+        default=(), description="Further statuses (4xx) after which the next one is tried, for example 401 or 408."
+    )
 
 
 class ModelSpec(Declared):
@@ -237,8 +370,22 @@ class ModelSpec(Declared):
     aliases: tuple[ModelName, ...] = Field(default=(), description="Other names for the same Model.")
     price: PriceSpec | None = Field(default=None, description="What its tokens cost, for targets without a price.")
     targets: tuple[ModelTarget, ...] = Field(
-        min_length=1, description="In order: the first whose provider is approved and speaks the call's API is used."
+        min_length=1,
+        description="Who may serve it. Passed over is a target whose provider is not approved, neither speaks the "
+        "call's API nor can be translated to, or may not receive the call's data.",
     )
+    failover: FailoverSpec = Field(default=FailoverSpec(), description="When the next target is tried.")
+    sticky: Literal["conversation", "caller", "none"] = Field(
+        default="conversation",
+        description="What keeps its target where several share calls, so that provider's prompt caches are used.",
+    )
+
+    @model_validator(mode="after")
+    def _orders(self) -> "ModelSpec":
+        given = [target.order is not None for target in self.targets]
+        if any(given) and not all(given):
+            raise ValueError("has targets with an order and targets without; give all of them one, or none")
+        return self
 
 
 class MCPServerSpec(Declared):
@@ -246,6 +393,10 @@ class MCPServerSpec(Declared):
 
     url: Url = Field(description="Its Streamable HTTP endpoint.")
     hosts: tuple[HostName, ...] = Field(default=(), description="Host names of the gateway that mean this server.")
+    data_class: DataClassName | None = Field(
+        default=None, description="Class of the data it gives out: LLM calls of who has used it count as at least that."
+    )
+    remember_for: Duration = Field(default="1h", description="How long such use counts.")
     ca_file: Text | None = Field(
         default=None, description="Trust anchors for TLS (PEM), relative to the document's folder."
     )
@@ -300,6 +451,13 @@ class McpGrant(Declared):
     methods: DenyOnly = Field(default=DenyOnly(), description="JSON-RPC methods that may not be used at all.")
 
 
+class Detect(Declared):
+    """Requests are searched with the rules of a MaskProfile; a match makes the call's data at least of this class."""
+
+    profile: DnsName = Field(description="Name of a MaskProfile.")
+    data_class: DataClassName = Field(description="The class of a call that holds a match.")
+
+
 class AgentPolicySpec(Declared):
     """Who may do what."""
 
@@ -316,6 +474,13 @@ class AgentPolicySpec(Declared):
         description="A CEL condition over identity.*, call.*, request.*; unless it holds, nothing is allowed by this.",
     )
     masking: DnsName | None = Field(default=None, description="The MaskProfile for answers to what this policy allows.")
+    data_class: DataClassName | None = Field(
+        default=None, description="Class of the data in the LLM calls it allows; default internal."
+    )
+    detect: tuple[Detect, ...] = Field(default=(), description="What raises the class of a call that holds it.")
+    show_model: bool = Field(
+        default=False, description="true: the header x-gatereeve-model tells clients which target served the call."
+    )
 
 
 class RuleUse(Declared):

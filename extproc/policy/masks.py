@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from extproc.errors import Problem, RuleError
+from extproc.exchange.model import JsonObject
 from extproc.masking import MaskFilter, Rule, RuleSet, literal_rule, rules
 from extproc.policy.complaints import similar
 from extproc.policy.documents import MaskLiterals, MaskPattern, MaskProfileSpec
@@ -34,6 +35,10 @@ class Profile:
         """Compiles, which takes milliseconds. Raises `RuleError` when the rules are too much together."""
         ruleset = RuleSet(self.rules.values(), actions=dict(self.actions))
         return Masking(self.name, lambda: MaskFilter(ruleset), self.rule)
+
+    def finding(self) -> Callable[[JsonObject], bool]:
+        """Whether a request holds a match of any of these rules."""
+        raise NotImplementedError
 
 
 def union(profiles: Iterable[Profile]) -> Profile:

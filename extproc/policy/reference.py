@@ -16,7 +16,8 @@ from extproc.policy.conditions import VARIABLES, Scope
 from extproc.policy.documents import API_VERSION, Metadata
 from extproc.policy.schema import KINDS
 
-_SCOPES = {Scope.IDENTITY: "everywhere", Scope.PLACE: "in `when` of a policy", Scope.CALL: "in `when` of a policy"}
+_SCOPES = {Scope.IDENTITY: "everywhere", Scope.PLACE: "in `when` of a policy", Scope.CALL: "in `when` of a policy",
+           Scope.TARGET: "in `when` of a target"}  # fmt: skip
 
 
 def reference() -> str:

@@ -34,6 +34,7 @@ def reference_problems(documents: Sequence[Document], broken: Sequence[Raw] = ()
                 for index, target in enumerate(spec.targets):
                     loc = ("spec", "targets", index, "provider")
                     problems += _missing(document, loc, target.provider, "LLMProvider", kinds.get("LLMProvider", {}))
+                problems += _twice(document, spec)
             case AgentPolicySpec() as spec:
                 problems += _agent(document, spec, kinds, models)
             case _:
@@ -61,6 +62,19 @@ def _missing(document: Document, loc: Loc, name: str, kind: str, known: Iterable
     names = list(known)
     hint = similar(name, names) or (f"; there are {listed(names)}" if names else f"; no {kind} is declared")
     return [document.raw.problem(loc, f"there is no {kind} {name}{hint}")]
+
+
+def _twice(document: Document, spec: ModelSpec) -> list[Problem]:
+    """A provider's model that is two targets at once: which of them served could not be told."""
+    seen: set[tuple[str, str]] = set()
+    problems = []
+    for index, target in enumerate(spec.targets):
+        named = (target.provider, target.model or document.name)
+        if named in seen:
+            loc: Loc = ("spec", "targets", index)
+            problems.append(document.raw.problem(loc, f"names {named[1]} of {named[0]} a second time; keep one"))
+        seen.add(named)
+    return problems
 
 
 def _model_names(models: Sequence[Document], problems: list[Problem]) -> set[str]:
@@ -107,4 +121,7 @@ def _agent(
     if spec.masking is not None:
         known = kinds.get("MaskProfile", {})
         problems += _missing(document, ("spec", "masking"), spec.masking, "MaskProfile", known)
+    for index, detect in enumerate(spec.detect):
+        loc = ("spec", "detect", index, "profile")
+        problems += _missing(document, loc, detect.profile, "MaskProfile", kinds.get("MaskProfile", {}))
     return problems

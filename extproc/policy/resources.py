@@ -137,12 +137,12 @@ def _readings(text: str) -> Iterator[str]:
 
 
 def _squeezed(text: str) -> tuple[str, str, str]:
-    """Scheme, host (or what stands in its place) and path, without case and doubled slashes."""
+    """Scheme, host (or what stands in its place) and path, without case, doubled slashes and blanks around parts."""
     folded = unicodedata.normalize("NFC", text).casefold()
     scheme, colon, rest = folded.partition(":")
     if not colon or "/" in scheme:
         scheme, rest = "", folded
-    first, *path = [part for part in rest.split("/") if part] or [""]
+    first, *path = [part for piece in rest.split("/") if (part := piece.strip())] or [""]
     return scheme, first, "/".join(path)
 
 

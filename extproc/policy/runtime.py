@@ -5,9 +5,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from extproc.errors import Problem
+from extproc.exchange.model import JsonObject
 from extproc.exchange.text import TextFilter
 from extproc.identity.model import Identity, Issuer
 from extproc.policy.prices import Price
+from extproc.policy.sensitivity import DataClass
 
 # A compiled condition: facts to True (holds), False (does not), None (could not be evaluated: counts as deny).
 Condition = Callable[[Mapping[str, Any]], bool | None]
@@ -84,42 +86,68 @@ class Upstream:
     tls: bool
     authority: str
     path: str
-    credential: CredentialSource | None = None
+    credential: Credential | None = None
     ca_file: str = ""  # trust anchor for TLS; "" means the system's
 
 
 @dataclass(frozen=True, slots=True)
 class LlmProvider:
+    """`dialects` in the order they are preferred for calls that have to be translated. `clearance`: the most sensitive
+    class of data it may receive. `asks_usage`: whether a stream that would not count tokens is asked to."""
+
     name: str
-    dialects: frozenset[str]
+    dialects: tuple[str, ...]
     approved: bool
     upstream: Upstream
     rule: str
+    clearance: DataClass = DataClass.INTERNAL
+    asks_usage: bool = True
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
+    """Targets of the same `order` share calls by `weight`; a higher order is for when those before it fail."""
+
     provider: LlmProvider
     model: str
     price: Price | None = None
+    order: int = 0
+    weight: int = 1
+    when: Condition | None = None  # unless it holds, the target takes no part
+
+
+@dataclass(frozen=True, slots=True)
+class Failover:
+    """How many targets one call may try, after how many seconds without a first byte the next is tried (0: no limit
+    but the gateway's own for silence), and on which statuses besides 5xx."""
+
+    attempts: int = 3
+    first_byte: float = 0.0
+    statuses: tuple[int, ...] = (429,)
 
 
 @dataclass(frozen=True, slots=True)
 class Model:
-    """A name clients ask for. `targets` in order of preference; the first whose provider speaks the call's dialect
-    and is approved is used."""
+    """A name clients ask for. `targets` by ascending order. `sticky`: what keeps its target ("conversation", "caller"
+    or "none") where several share calls."""
 
     name: str
     targets: tuple[Target, ...]
     rule: str
+    failover: Failover = Failover()
+    sticky: str = "conversation"
 
 
 @dataclass(frozen=True, slots=True)
 class McpServer:
+    """Whoever has touched it may have data of `data_class` in mind for `remember` seconds."""
+
     name: str
     upstream: Upstream
     hosts: tuple[str, ...]
     rule: str
+    data_class: DataClass = DataClass.PUBLIC
+    remember: float = 3600.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +156,16 @@ class Masking:
 
     name: str
     start: Callable[[], TextFilter]
+    rule: str
+
+
+@dataclass(frozen=True, slots=True)
+class Detector:
+    """A request in whose document `finds` is true holds data of `data_class`. It raises `errors.Uninspectable` for one
+    that cannot be looked through, which then counts as holding it."""
+
+    finds: Callable[[JsonObject], bool]
+    data_class: DataClass
     rule: str
 
 
@@ -168,6 +206,9 @@ class AgentPolicy:
     grants: Callable[[str], tuple[ToolGrant, ...]] = _no_grants  # those of `mcp` whose server matches a server's name
     opens: Condition | None = None  # `when`, if it also governs what acts on nothing: opening a session, listing
     lists: Condition | None = None  # `when`, if identity.* alone decides it: asked when names are listed
+    data_class: DataClass = DataClass.INTERNAL  # of what it allows, before anything raises it
+    detectors: tuple[Detector, ...] = ()
+    shows_model: bool = False  # whether clients are told which target served
     exact: bool = False  # no subject has a condition: being a candidate is being selected
 
 
@@ -192,9 +233,21 @@ class Policy:
         _no_masking  # by names of `masking`: the masking that satisfies all of them
     )
     names: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # Model name to all its names, itself first
+    exposing: bool = False  # whether any MCPServer's class has to be remembered
     warnings: tuple[Problem, ...] = ()  # what is no mistake but easily taken for less than it is; told by `check`
 
     @property
     def upstreams(self) -> tuple[Upstream, ...]:
         """Every upstream the policy names, providers first, each once."""
         return tuple(p.upstream for p in self.providers.values()) + tuple(s.upstream for s in self.servers.values())
+
+    @property
+    def shared_upstreams(self) -> tuple[Upstream, ...]:
+        """Those of providers that serve a Model which others serve as well: what fails there can go elsewhere."""
+        names = {
+            target.provider.name: target.provider.upstream
+            for model in self.models.values()
+            if len({target.provider.name for target in model.targets}) > 1
+            for target in model.targets
+        }
+        return tuple(names[name] for name in sorted(names))

@@ -20,3 +20,10 @@ def named(name: str) -> DataClass:
 def word(level: DataClass) -> str:
     """The policy's word for a class."""
     return level.name.lower()
+
+
+def of_claim(said: str) -> DataClass:
+    """The class a token's claim names. Without a claim nothing is known; a word that is none of ours is not guessed."""
+    if not said:
+        return DataClass.PUBLIC
+    return DataClass.__members__.get(said.upper(), DataClass.RESTRICTED)

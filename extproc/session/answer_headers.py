@@ -45,6 +45,7 @@ _PASSED = frozenset(
     }
 )
 _PASSED_PREFIXES = ("openai-", "anthropic-", "x-ratelimit-", "ratelimit", "mcp-")
+_VENDORS = frozenset({"x-ms-request-id", "apim-request-id", "x-amzn-requestid", "x-amzn-errortype", "cf-ray"})
 # Whose account the call was made on is the gateway's affair.
 _ACCOUNT = frozenset({"openai-organization", "openai-project", "anthropic-organization-id"})
 # What headers say of bytes; they pass only with exactly these.
@@ -66,16 +67,23 @@ _BETWEEN = "\0"  # no header has it
 
 
 def returned(
-    headers: Mapping[str, str], id: str, secret: bytes, mask: TextFilter | None, *, changed: bool
+    headers: Mapping[str, str],
+    id: str,
+    secret: bytes,
+    mask: TextFilter | None,
+    *,
+    changed: bool,
+    translated: bool = False,
 ) -> tuple[Pairs, tuple[str, ...]]:
-    """Headers to set and to remove. `id` is ours. `changed`: the client gets other bytes than the upstream sent.
+    """Headers to set and to remove. `id` is ours. `changed`: the client gets other bytes than the upstream sent;
+    `translated`: in another vendor's API, whose clients make nothing of this one's headers.
 
     `secret` is the injected credential (b"": none); `mask` counts what it finds.
     """
     removed = ["content-length"] if changed else []
     kept: dict[str, str] = {}
     for name, value in headers.items():
-        if _passes(name, changed):
+        if _passes(name, changed) and not (translated and _is_vendors(name)):
             if name not in _NO_TEXT or secret:
                 kept[name] = value
         elif name != OWN_ID and name not in removed:  # ours is overwritten
@@ -105,6 +113,11 @@ def _masked(values: dict[str, str], mask: TextFilter | None) -> dict[str, str]:
     parts = mask.text(_BETWEEN.join([values[name] for name in names])).split(_BETWEEN)
     shown = dict(zip(names, parts, strict=True)) if len(parts) == len(names) else {}
     return {**{name: value for name, value in values.items() if name in _NO_TEXT}, **shown}
+
+
+@lru_cache(maxsize=1024)
+def _is_vendors(name: str) -> bool:
+    return name in _VENDORS or name.startswith(_PASSED_PREFIXES)
 
 
 @lru_cache(maxsize=1024)

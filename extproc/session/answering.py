@@ -18,11 +18,13 @@ from extproc.exchange.refusal import Reason
 from extproc.session.actions import Action, Pairs, ResponseChunk, ResponseHeadersReply, ResponseTrailersReply
 from extproc.session.answer_headers import returned
 from extproc.session.events import ResponseHeaders
+from extproc.session.plan import DROPPED
 from extproc.session.secret import Hider
 from extproc.session.stages import Judged, Limits
 
 # One gRPC message to Envoy carries at most this much of an answer, so that neither side buffers it twice in one piece.
 _CHUNK = 1 << 20
+SERVED_BY = "x-gatereeve-model"
 _SSE = "text/event-stream"
 _STREAMS = frozenset({_SSE, "application/x-ndjson", "application/vnd.amazon.eventstream"})
 
@@ -67,9 +69,11 @@ def choose(judged: Judged, event: ResponseHeaders, limits: Limits, id: str) -> M
             "into the policy.",
             Reason.UPSTREAM_FAILED,
         )
-    secret = judged.secret
+    secret, reply = judged.secret, judged.reply
+    told = _told(judged)
     if event.end_of_stream:
-        return Bodiless(*returned(headers, id, secret, judged.mask, changed=False), secret)
+        kept, remove = returned(headers, id, secret, judged.mask, changed=False, translated=reply is not None)
+        return Bodiless(kept + told, remove, secret)
     said = headers.get("content-type", "").lower()
     kind = said.partition(";")[0].strip()
     coding = headers.get("content-encoding", "").strip().lower()
@@ -78,6 +82,7 @@ def choose(judged: Judged, event: ResponseHeaders, limits: Limits, id: str) -> M
     streamed = status < 400 and kind in _STREAMS and judged.read().framing == kind
     if not judged.must_read:
         kept, remove = returned(headers, id, secret, None, changed=False)
+        kept += told
         if coded or not (streamed or _is_json(kind)):
             return Passing(None, kept, remove, secret, limits, () if status >= 400 else ("answer-not-read",))
         if streamed:
@@ -85,10 +90,24 @@ def choose(judged: Judged, event: ResponseHeaders, limits: Limits, id: str) -> M
         return Passing(judged.read(), kept, remove, secret, limits, ())
     _must_be_readable(status, "" if streamed else kind, said, coding)
     decoder = Decoder(coding, limits.answer) if coded else None
-    kept, remove = returned(headers, id, secret, judged.mask, changed=True)
+    kept, remove = returned(headers, id, secret, judged.mask, changed=True, translated=reply is not None)
+    kept += told
+    if reply is not None:
+        kept += (("content-type", reply.content_type if streamed else "application/json"),)
     if streamed:
         return Streaming(judged, decoder, kept, remove)
     return Whole(judged, kind, status, decoder, kept, remove, limits)
+
+
+def _told(judged: Judged) -> Pairs:
+    """What the client is told of its target: what that was not told, and which it was, if policy lets it know."""
+    leg = judged.leg
+    if leg is None:
+        return ()
+    told: Pairs = ((DROPPED, ", ".join(judged.dropped)),) if judged.dropped else ()
+    if judged.decision.obligations.shows_model:
+        told += ((SERVED_BY, f"{leg.target.provider.name}/{leg.target.model}"),)
+    return told
 
 
 def _must_be_readable(status: int, kind: str, said: str, coding: str) -> None:
@@ -202,14 +221,15 @@ class Passing(_Base):
 
 
 class Streaming(_Base):
-    """Server-sent events, masked as they pass."""
+    """Events, masked as they pass, and written as the client's dialect has them."""
 
-    __slots__ = ("_decoder", "_done", "_mask", "_reader")
+    __slots__ = ("_decoder", "_done", "_mask", "_reader", "_reply")
 
     def __init__(self, judged: Judged, decoder: Decoder | None, set: Pairs, remove: tuple[str, ...]) -> None:
         super().__init__(set, remove, judged.secret)
         self.answer = self._reader = judged.read()
         self._mask = judged.mask
+        self._reply = judged.reply
         self._decoder = decoder
         self._done = False
 
@@ -221,6 +241,8 @@ class Streaming(_Base):
         if self._decoder is not None:
             body = self._decoder.feed(body)
         out = self._reader.feed(body) if body else b""
+        if self._reply is not None and out:
+            out = self._reply.feed(out)
         if end:
             out += self._finish()
         return self._out(out, end)
@@ -234,7 +256,10 @@ class Streaming(_Base):
         self._done = True
         if self._decoder is not None:
             self._decoder.finish()
-        return self._reader.finish()
+        tail = self._reader.finish()
+        if self._reply is None:
+            return tail
+        return (self._reply.feed(tail) if tail else b"") + self._reply.finish()
 
 
 class Whole(_Base):
@@ -296,14 +321,23 @@ class Whole(_Base):
 
     def _read(self, body: bytes) -> bytes:
         """The body, inspected as what it is: what merely says that it is text may still be JSON."""
+        reply = self._judged.reply
         if _is_json(self._kind) or body.lstrip()[:1] in (b"{", b"["):
             self.answer = self._judged.read()
-            return self.answer.document(body)
+            read = self.answer.document(body)
+            return read if reply is None else reply.document(self._status, read)
+        if reply is not None:
+            if self._status < 400:
+                raise Uninspectable("It is neither JSON nor this API's stream.")
+            return reply.document(self._status, self._text(body))
         if self._kind == _SSE:
             self.answer = self._judged.read()
             return self.answer.feed(body) + self.answer.finish()
         if body and self._judged.strict and self._status < 400:
             raise Uninspectable("It is neither JSON nor an event stream.")
+        return self._text(body)
+
+    def _text(self, body: bytes) -> bytes:
         mask = self._judged.mask
         if mask is None or not body:
             return body

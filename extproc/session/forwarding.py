@@ -115,14 +115,14 @@ _STRIPPED_QUERY_PREFIXES = ("xamz", "xgoog", "xms")
 _JOINTS = str.maketrans("", "", "-_. ")
 
 
-def stripped(headers: Mapping[str, str], keep: str, token: str) -> tuple[str, ...]:
-    """The client's headers that do not go on, except `keep` (which is overwritten). `token` is the client's, verified:
+def stripped(headers: Mapping[str, str], keep: tuple[str, ...], token: str) -> tuple[str, ...]:
+    """The client's headers that do not go on, except `keep` (which are overwritten). `token` is the client's, verified:
     whatever a header is called, one that holds it goes."""
     return tuple(
         name
         for name, value in headers.items()
         if (_not_ours_to_pass(name) or (token and token in value))
-        and name != keep
+        and name not in keep
         and name not in _KEPT
         and name[:1] != ":"  # these cannot go; what a client chose of them is set anew
     )
@@ -154,10 +154,11 @@ def _secret(part: str, token: str) -> bool:
     return False
 
 
-def pairs(upstream: Upstream, path: str, credential: tuple[str, str] | None, length: int | None) -> Pairs:
-    """The headers to set. `length` is the body's, None for a request without one."""
+def pairs(upstream: Upstream, path: str, length: int | None, *, cluster: str = "") -> Pairs:
+    """The headers to set. `length` is the body's, None for a request without one; `cluster` is Envoy's, if not the
+    upstream's own."""
     out = [
-        (ROUTING_HEADER, upstream.cluster),
+        (ROUTING_HEADER, cluster or upstream.cluster),
         (":authority", upstream.authority),
         (":path", path),
         (":scheme", "https" if upstream.tls else "http"),
@@ -169,6 +170,4 @@ def pairs(upstream: Upstream, path: str, credential: tuple[str, str] | None, len
         out.append(("content-length", str(length)))
         # The body was encoded here: no parameter of the client's may make the upstream read it in another way.
         out.append(("content-type", "application/json"))
-    if credential is not None:
-        out.append(credential)
     return tuple(out)

@@ -1,24 +1,41 @@
-"""The LLM plane: a decoded call, the policy's decision, and the request the provider gets."""
+"""The LLM plane: a decoded call, the policy's decision, and the request that goes to a target, or to the attempts of
+several."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from functools import partial
+from urllib.parse import unquote
 
 from extproc.errors import BadRequest
 from extproc.exchange import classify, json_body
 from extproc.exchange.encoding import decode_request
-from extproc.exchange.model import NOWHERE, Dialect, LlmCall
+from extproc.exchange.model import Answer, LlmCall
 from extproc.exchange.refusal import Reason, Refusal, Rendered
+from extproc.exchange.text import TextFilter
+from extproc.exchange.translation.contract import Reply
+from extproc.exchange.translation.same_body import SameBody
 from extproc.policy.decide import decide_llm, visible_models
-from extproc.policy.decision import Decision, Verdict
-from extproc.policy.runtime import Policy, Upstream
-from extproc.session import forwarding
+from extproc.policy.decision import Decision, Leg, Verdict
+from extproc.policy.runtime import Policy
+from extproc.policy.sensitivity import DataClass
+from extproc.session import forwarding, plan
 from extproc.session.actions import RequestBodyReply
+from extproc.session.outgoing import NOTHING, Asking, authenticated, outgoing, slim
 from extproc.session.ports import Credentials
-from extproc.session.secret import secret_of
+from extproc.session.secret_filter import SecretFilter
 from extproc.session.stages import Admitted, Forward, Judged, Limits, Local, Refused, RequestFacts
 
 
 def judge(
-    admitted: Admitted, body: bytes, policy: Policy, credentials: Credentials, limits: Limits
+    admitted: Admitted,
+    body: bytes,
+    policy: Policy,
+    credentials: Credentials,
+    limits: Limits,
+    id: str = "",
+    exposed: DataClass = DataClass.PUBLIC,
 ) -> Forward | Refused:
-    """The body phase of a POST."""
+    """The body phase of a POST. `id` is the exchange's; `exposed` is what its caller has seen of MCP servers."""
     arrived = admitted.arrived
     dialect = classify.DIALECTS[arrived.route.dialect]
     try:
@@ -26,50 +43,112 @@ def judge(
         full = dialect.read(arrived.route.operation, json_body.decode(plain), arrived.route.place)
     except BadRequest as error:
         return Refused(Refusal.of(Reason(error.reason), message=error.message, status=error.status), dialect)
-    decision = decide_llm(policy, admitted.identity, full, RequestFacts(admitted))
-    # A prompt of megabytes is not held while its answer streams. (`dataclasses.replace` costs several times as much.)
-    call = LlmCall(full.dialect, full.operation, full.model, full.stream, full.tools, full.server_tools,
-                   full.max_tokens, framing=full.framing)  # fmt: skip
+    decision = decide_llm(policy, admitted.identity, full, RequestFacts(admitted, len(plain), id), exposed)
+    call = slim(full)
     if not decision.allowed:
         return Refused(Refusal.of(decision.reason, message=decision.message), dialect, call, decision)
-    upstream = decision.obligations.upstream
-    assert upstream is not None
-    credential = None
-    if upstream.credential is not None:
-        credential = credentials.header(upstream.credential)
-        if credential is None:
-            return Refused(Refusal.of(Reason.CREDENTIAL_UNAVAILABLE), dialect, call, decision)
-    sent = dialect.write(full, decision.obligations.model)
-    path = _path(dialect, full, decision.obligations.model, admitted, upstream)
+    legs = decision.obligations.legs
+    if len(legs) > 1:
+        return _planned(admitted, full, call, decision, credentials, id)
+    asking = Asking(admitted.headers, arrived.query, arrived.route.place, admitted.token)
+    sent = outgoing(full, legs[0], asking, credentials, more=plan.first_byte(decision.obligations.failover))
+    if isinstance(sent, Refusal):
+        return Refused(sent, dialect, call, decision)
+    mask = _mask(decision)
+    judged = _judged(call, decision, mask, legs[0], _reply(full, legs[0]), sent.secret)
+    return Forward(replace(judged, sent=sent.size, dropped=sent.dropped), sent.reply)
+
+
+def _planned(
+    admitted: Admitted, full: LlmCall, call: LlmCall, decision: Decision, credentials: Credentials, id: str
+) -> Forward:
+    """The client's own call on its way to the attempts; each makes of it what its target understands."""
+    obligations = decision.obligations
+    legs = obligations.legs
+    # Exactly what was judged, whatever bytes it came in.
+    body = json_body.encode(full.doc)
+    arrived = admitted.arrived
+    sets = (
+        (forwarding.ROUTING_HEADER, plan.STREAMED if call.stream else plan.WHOLE),
+        (":authority", plan.HOST),
+        (":path", arrived.path + forwarding.query(arrived.query, admitted.token)),
+        (plan.HEADER, plan.encode(id, call.model, legs)),
+        ("accept-encoding", "identity"),
+        ("content-length", str(len(body))),
+        ("content-type", "application/json"),
+        *plan.retries(legs, obligations.failover),
+    )
+    remove = forwarding.stripped(admitted.headers, (), admitted.token)
+    mask = _mask(decision)
+    # Made now, while the document is here; they keep nothing of it.
+    replies = tuple(_reply(full, leg) for leg in legs)
+
+    def served(number: int) -> Judged | None:
+        """What `Judged.served` promises. The credential is asked for again: the attempt had it from the same place."""
+        if not 0 < number <= len(legs):
+            return None
+        leg = legs[number - 1]
+        injected = authenticated(leg.target.provider.upstream, "/", b"", credentials) or NOTHING
+        judged = _judged(call, decision, mask, leg, replies[number - 1], injected.secret)
+        return replace(judged, sent=len(body), attempts=number)
+
+    judged = _judged(call, decision, mask, legs[0], None, b"")
+    return Forward(replace(judged, sent=len(body), served=served), RequestBodyReply(body, sets, remove))
+
+
+def _mask(decision: Decision) -> TextFilter | None:
     masking = decision.obligations.masking
-    mask = masking.start() if masking is not None else None
-    judged = Judged(
+    return masking.start() if masking is not None else None
+
+
+def _reply(full: LlmCall, leg: Leg) -> Reply | None:
+    """What writes a target's answer in the client's dialect; None where it is that already."""
+    translation = leg.translation
+    return None if translation is None or isinstance(translation, SameBody) else translation.answer(full)
+
+
+def _judged(
+    call: LlmCall, decision: Decision, mask: TextFilter | None, leg: Leg, reply: Reply | None, secret: bytes
+) -> Judged:
+    dialect = classify.DIALECTS[leg.dialect]
+    spoken = call if leg.translation is None else _spoken(call, leg)
+    must_read = mask is not None or reply is not None
+    if secret and reply is None and leg.dialect.startswith("bedrock-"):
+        # Its streams are frames with checksums, and InvokeModel's have base64 in them: no place to exchange bytes in.
+        mask, secret = SecretFilter(secret, mask), b""
+    read: partial[Answer] = partial(dialect.answer, spoken, mask)
+    voice = classify.DIALECTS[call.dialect]
+    return Judged(
         call,
         decision,
-        dialect,
-        lambda: dialect.answer(call, mask),
+        voice,
+        read,
         mask,
-        must_read=mask is not None,
+        must_read=must_read,
         strict=True,
-        sent=len(sent),
-        secret=secret_of(upstream.credential, credential[1]) if upstream.credential and credential else b"",
+        sent=0,
+        secret=secret,
+        leg=leg,
+        reply=reply,
     )
-    reply = RequestBodyReply(
-        sent,
-        forwarding.pairs(upstream, path, credential, len(sent)),
-        forwarding.stripped(admitted.headers, credential[0] if credential else "", admitted.token),
-    )
-    return Forward(judged, reply)
 
 
-def _path(dialect: Dialect, call: LlmCall, model: str, admitted: Admitted, upstream: Upstream) -> str:
-    """The upstream's path, named by the dialect alone. Where the client's path or query said something of the call
-    (Gemini, Azure's deployments), its query was judged with it and is the dialect's to write, too."""
-    path = dialect.path(call, model)
-    arrived = admitted.arrived
-    if arrived.route.place is NOWHERE and "?" not in path:
-        path += forwarding.query(arrived.query, admitted.token)
-    return upstream.path + path
+def _spoken(call: LlmCall, leg: Leg) -> LlmCall:
+    framing = call.framing if isinstance(leg.translation, SameBody) else ""
+    return LlmCall(leg.dialect, call.operation, leg.target.model, call.stream, framing=framing)
+
+
+def failed(headers: Mapping[str, str]) -> Refusal | None:
+    """Why an attempt had no answer of its target to give; None if it had one. Without a word of an attempt, none was
+    made."""
+    outcome = headers.get(plan.OUTCOME, "")
+    if outcome == plan.SERVED:
+        return None
+    try:
+        reason = Reason(outcome)
+    except ValueError:
+        reason = Reason.UPSTREAM_FAILED
+    return Refusal.of(reason, message=unquote(headers.get(plan.MESSAGE, "")))
 
 
 def models(admitted: Admitted, policy: Policy) -> Local | Refused:

@@ -12,8 +12,8 @@ from extproc.policy.decide import decide_mcp, visible
 from extproc.policy.runtime import McpServer, Policy
 from extproc.session import forwarding
 from extproc.session.actions import RequestBodyReply, RequestHeadersReply
+from extproc.session.outgoing import authenticated
 from extproc.session.ports import Credentials
-from extproc.session.secret import secret_of
 from extproc.session.stages import Admitted, Forward, Judged, Limits, Refused, RequestFacts
 from extproc.session.voice import McpVoice
 
@@ -52,18 +52,16 @@ def _decide(
     if not decision.allowed:
         return Refused(Refusal.of(decision.reason, message=decision.message), voice, call, decision)
     upstream = server.upstream
-    credential = None
-    if upstream.credential is not None:
-        credential = credentials.header(upstream.credential)
-        if credential is None:
-            return Refused(Refusal.of(Reason.CREDENTIAL_UNAVAILABLE), voice, call, decision)
     path = (upstream.path or "/") + forwarding.query(admitted.arrived.query, admitted.token)
-    remove = forwarding.stripped(admitted.headers, credential[0] if credential else "", admitted.token)
+    sent = mcp.write(full) if has_body else b""
+    injected = authenticated(upstream, path, sent, credentials, admitted.arrived.method)
+    if injected is None:
+        return Refused(Refusal.of(Reason.CREDENTIAL_UNAVAILABLE), voice, call, decision)
+    remove = forwarding.stripped(admitted.headers, tuple(name for name, _ in injected.headers), admitted.token)
     masking = decision.obligations.masking
     mask = masking.start() if masking is not None else None
     shown = visible(policy, admitted.identity, server)
-    sent = mcp.write(full) if has_body else b""
-    pairs = forwarding.pairs(upstream, path, credential, len(sent) if has_body else None)
+    pairs = forwarding.pairs(upstream, path, len(sent) if has_body else None) + injected.headers
     reply = RequestBodyReply(sent, pairs, remove) if has_body else RequestHeadersReply(pairs, remove)
 
     def read() -> Answer:
@@ -71,6 +69,6 @@ def _decide(
 
     # Any MCP answer may carry a list to be filtered (a GET stream answers other requests too): it must be readable.
     strict = call.kind in ("request", "stream")
-    secret = secret_of(upstream.credential, credential[1]) if upstream.credential and credential else b""
+    secret = injected.secret
     judged = Judged(call, decision, voice, read, mask, must_read=True, strict=strict, sent=len(sent), secret=secret)
     return Forward(judged, reply)

@@ -28,7 +28,7 @@ class Authenticator(Protocol):
 
 
 class Outgoing(NamedTuple):
-    """A request as the upstream will get it, for credentials that sign. `url` is absolute; header names are lower-case."""
+    """A request as the upstream will get it, for credentials that sign. `url` is absolute, header names lower-case."""
 
     method: str
     url: str
@@ -57,6 +57,18 @@ class Credentials(Protocol):
 
     def inject(self, source: Credential, request: Outgoing) -> Injected | None:
         """What authenticates `request`, or None when it cannot be had now."""
+        ...
+
+
+class Exposure(Protocol):
+    """What callers have seen of MCP servers that give out sensitive data. Shared by the workers of a host."""
+
+    def touched(self, key: bytes, level: int, wall: float, ttl: float) -> None:
+        """`key` is the caller's, `level` a `DataClass`; it counts for `ttl` seconds from `wall` (Unix time) on."""
+        ...
+
+    def level(self, key: bytes, wall: float) -> int:
+        """The highest level that still counts, 0 for none."""
         ...
 
 

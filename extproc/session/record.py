@@ -13,6 +13,7 @@ from extproc.exchange.model import LlmCall, McpCall, Usage
 from extproc.exchange.refusal import Reason, Refusal
 from extproc.identity.model import Identity
 from extproc.policy.decision import Decision
+from extproc.policy.sensitivity import word
 from extproc.session.answering import Mode
 from extproc.session.stages import Arrived, Judged
 
@@ -63,7 +64,7 @@ def build(ended: Ended) -> dict[str, Any]:
     if ended.identity is not None:
         _who(entry, ended.identity)
     _what(entry, ended.call)
-    _became(entry, ended.decision)
+    _became(entry, ended.decision, ended.judged)
     _cost(entry, ended)
     return entry
 
@@ -131,7 +132,7 @@ def _bare(name: str) -> str:
     return f"{scheme}://{host.rpartition('@')[2]}{slash}{path}"
 
 
-def _became(entry: dict[str, Any], decision: Decision | None) -> None:
+def _became(entry: dict[str, Any], decision: Decision | None, judged: Judged | None) -> None:
     entry["mode"] = "enforce"
     if decision is None:
         return
@@ -140,10 +141,21 @@ def _became(entry: dict[str, Any], decision: Decision | None) -> None:
     if decision.observed:
         entry["observed"] = decision.observed
     done = decision.obligations
-    if done.upstream is not None:
-        entry["upstream"] = done.upstream.name
-    if done.model:
-        entry["upstream_model"] = done.model
+    leg = judged.leg if judged is not None else None
+    if leg is None:
+        if done.upstream is not None:
+            entry["upstream"] = done.upstream.name
+        return
+    assert judged is not None
+    entry["data_class"] = word(done.data_class)
+    entry["upstream"] = leg.target.provider.upstream.name
+    entry["upstream_model"] = leg.target.model
+    entry["upstream_dialect"] = leg.dialect
+    if judged.dropped:
+        entry["dropped"] = list(judged.dropped)
+    if len(done.legs) > 1:
+        entry["targets"] = [f"{leg.target.provider.name}/{leg.target.model}" for leg in done.legs]
+        entry["attempts"] = judged.attempts
 
 
 def _cost(entry: dict[str, Any], ended: Ended) -> None:
@@ -159,7 +171,7 @@ def _cost(entry: dict[str, Any], ended: Ended) -> None:
         entry["masked"]["credential"] = mode.hidden
     if answer is not None:
         entry["usage"] = _usage(answer.usage)
-        price = judged.decision.obligations.price if judged is not None else None
+        price = judged.leg.target.price if judged is not None and judged.leg is not None else None
         cost = price.cost(answer.usage) if price is not None else None
         if price is not None and cost is not None:
             entry["cost"] = {"amount": cost, "currency": price.currency}
@@ -179,11 +191,15 @@ def _done(judged: Judged | None, mode: Mode | None) -> list[str]:
     if judged is None:
         return []
     done = judged.decision.obligations
+    leg = judged.leg
+    upstream = leg.target.provider.upstream if leg is not None else done.upstream
     out = ["route"]
-    if done.upstream is not None and done.upstream.credential is not None:
+    if upstream is not None and upstream.credential is not None:
         out.append("credential")
-    if done.model:
+    if leg is not None:
         out.append("model")
+        if judged.reply is not None:
+            out.append(f"translate {leg.dialect}")
     if done.masking is not None and mode is not None and mode.began and mode.sent:
         out.append(f"mask {done.masking.name}")
     return out

@@ -13,6 +13,7 @@ Nothing here reads a clock: `wall` is Unix time, `mono` a monotonic time, both i
 """
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from enum import Enum
 from typing import Any, ClassVar
 
@@ -23,8 +24,10 @@ from extproc.exchange.refusal import REASONS, Reason, Refusal, Rendered
 from extproc.identity import token
 from extproc.identity.model import Identity
 from extproc.policy.decision import Decision
-from extproc.policy.runtime import Policy
-from extproc.session import admission, answering, llm, mcp, record
+from extproc.policy.methods import act_of
+from extproc.policy.runtime import McpServer, Policy
+from extproc.policy.sensitivity import DataClass
+from extproc.session import admission, answering, llm, mcp, plan, record
 from extproc.session.actions import (
     Action,
     Await,
@@ -46,7 +49,7 @@ from extproc.session.events import (
     ResponseTrailers,
     StreamClosed,
 )
-from extproc.session.ports import Authenticator, Credentials, KeysNeeded
+from extproc.session.ports import Authenticator, Credentials, Exposure, KeysNeeded
 from extproc.session.stages import Admitted, Arrived, Forward, Judged, Limits, Local, Refused
 from extproc.session.voice import Voice, last_event, render
 
@@ -78,6 +81,7 @@ class Session:
         "_call",
         "_credentials",
         "_decision",
+        "_exposure",
         "_headers",
         "_identity",
         "_judged",
@@ -97,7 +101,13 @@ class Session:
     )
 
     def __init__(
-        self, id: str, policy: Policy | None, authenticator: Authenticator, credentials: Credentials, limits: Limits
+        self,
+        id: str,
+        policy: Policy | None,
+        authenticator: Authenticator,
+        credentials: Credentials,
+        limits: Limits,
+        exposure: Exposure,
     ) -> None:
         self.id = id
         self.failure: Exception | None = None  # what went wrong in us, for the log; never shown
@@ -105,6 +115,7 @@ class Session:
         self._auth = authenticator
         self._credentials = credentials
         self._limits = limits
+        self._exposure = exposure
         self._state = State.NEW
         self._voice: Voice = _CLIENT
         self._headers = _NO_HEADERS
@@ -184,7 +195,7 @@ class Session:
             return [RequestHeadersReply()]
         admitted = Admitted(arrived, who, self._headers, self._token)
         if arrived.route.plane == "mcp":
-            return self._decided(mcp.judge(admitted, None, policy, self._credentials, self._limits), mono)
+            return self._decided(mcp.judge(admitted, None, policy, self._credentials, self._limits), wall, mono)
         return self._answer_here(llm.models(admitted, policy), mono)
 
     def _keys_fetched(self, event: EffectDone, wall: float, mono: float) -> list[Action]:
@@ -204,14 +215,21 @@ class Session:
         assert policy is not None
         assert arrived is not None
         assert who is not None
-        plane = mcp if arrived.route.plane == "mcp" else llm
         admitted = Admitted(arrived, who, self._headers, self._token)
-        return self._decided(plane.judge(admitted, event.body, policy, self._credentials, self._limits), mono)
+        if arrived.route.plane == "mcp":
+            outcome = mcp.judge(admitted, event.body, policy, self._credentials, self._limits)
+            return self._decided(outcome, wall, mono)
+        exposed = DataClass(self._exposure.level(_key(who), wall)) if policy.exposing else DataClass.PUBLIC
+        outcome = llm.judge(admitted, event.body, policy, self._credentials, self._limits, self.id, exposed)
+        return self._decided(outcome, wall, mono)
 
-    def _decided(self, outcome: Forward | Refused, mono: float) -> list[Action]:
+    def _decided(self, outcome: Forward | Refused, wall: float, mono: float) -> list[Action]:
         if isinstance(outcome, Refused):
             return self._refused(outcome, mono)
         judged = self._judged = outcome.judged
+        arrived = self._arrived
+        if arrived is not None and arrived.server is not None and arrived.server.data_class:
+            self._touched(arrived.server, judged, wall)
         self._call = judged.call
         self._decision = judged.decision
         self._voice = judged.voice
@@ -220,6 +238,12 @@ class Session:
         self._state = State.FORWARDED
         self._times["forwarded"] = mono
         return [outcome.reply]
+
+    def _touched(self, server: McpServer, judged: Judged, wall: float) -> None:
+        """The caller is about to see what this server gives out. To open or list is to see nothing yet."""
+        call, who = judged.call, self._identity
+        if isinstance(call, McpCall) and who is not None and not act_of(call).opens:
+            self._exposure.touched(_key(who), server.data_class, wall, server.remember)
 
     def _answer_here(self, outcome: Local | Refused, mono: float) -> list[Action]:
         if isinstance(outcome, Refused):
@@ -248,12 +272,28 @@ class Session:
     def _response_headers(self, event: ResponseHeaders, wall: float, mono: float) -> list[Action]:
         self._times["response"] = mono
         details = event.attributes.get("response.code_details", _UPSTREAM)
+        if self._judged is not None and self._judged.served is not None:
+            self._served(event)
         if details != _UPSTREAM:  # no upstream said this: Envoy could not reach one
             return self._refuse(_upstream_failed(event.headers, details), self._voice, mono)
         self._status = answering.status_of(event.headers)
         judged = self._judged
         assert judged is not None
+        if judged.attempts:
+            refusal = llm.failed(event.headers)
+            if refusal is not None:
+                return self._refuse(refusal, self._voice, mono)
         return self._begin(answering.choose(judged, event, self._limits, self.id), event, mono)
+
+    def _served(self, event: ResponseHeaders) -> None:
+        """Of several targets, one has answered: from here on the exchange is about that one."""
+        judged = self._judged
+        assert judged is not None
+        assert judged.served is not None
+        made = judged.served(plan.number(event.attributes.get(plan.ATTEMPTS_ATTRIBUTE, "")))
+        if made is None:
+            raise ValueError
+        self._judged = replace(made, dropped=plan.dropped(event.headers))
 
     def _foreign_headers(self, event: ResponseHeaders, wall: float, mono: float) -> list[Action]:
         """An answer to a request we never saw. Envoy's own (it refused a malformed request by itself) passes; an
@@ -404,6 +444,11 @@ class Session:
 
 # Why Envoy refused a request by itself, as far as the status tells; others had no path that could be served.
 _FOREIGN = {413: Reason.BODY_TOO_LARGE, 426: Reason.UPGRADE_REFUSED}
+
+
+def _key(who: Identity) -> bytes:
+    """The caller, as exposure is remembered by."""
+    return f"{who.issuer}\0{who.subject}".encode("utf-8", "replace")
 
 
 def _challenge(reason: Reason) -> str:

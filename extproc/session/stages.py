@@ -15,8 +15,9 @@ from extproc.exchange.classify import Route
 from extproc.exchange.model import Answer, LlmCall, McpCall
 from extproc.exchange.refusal import Refusal, Rendered
 from extproc.exchange.text import TextFilter
+from extproc.exchange.translation.contract import Reply
 from extproc.identity.model import Identity
-from extproc.policy.decision import Decision
+from extproc.policy.decision import Decision, Leg
 from extproc.policy.runtime import McpServer
 from extproc.session.actions import RequestBodyReply, RequestHeadersReply
 from extproc.session.voice import Voice
@@ -63,6 +64,10 @@ class Judged:
     `must_read`: the answer may only pass if it could be inspected. `strict`: a success is JSON or SSE, nothing else is
     an answer to this call. `read` makes the reader; `mask` counts. `sent` is the size of the body that went on, and
     `secret` the credential that went with it (b"": none).
+
+    LLM calls: `leg` is the target, `reply` writes its answer in the client's dialect (None: it is), `dropped` are the
+    fields it was not told. With several targets, `served` makes the value for the one that answered, told by its number
+    from 1; what this value says is then about the first.
     """
 
     call: LlmCall | McpCall
@@ -74,6 +79,11 @@ class Judged:
     strict: bool
     sent: int
     secret: bytes = field(default=b"", repr=False)
+    leg: Leg | None = None
+    reply: Reply | None = None
+    dropped: tuple[str, ...] = ()
+    served: Callable[[int], "Judged | None"] | None = None
+    attempts: int = 0  # how many targets were tried, 0 if there was one only
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,18 +114,24 @@ class Local:
 
 
 class RequestFacts(Mapping[str, Any]):
-    """What conditions may read of the request: `path`, `source` and `headers`, credentials not among them. Each is
-    made when it is asked for, because most decisions ask for none."""
+    """What conditions may read of the request: `path`, `source`, `size` and `headers`, credentials not among them; and
+    the exchange's `id`. Each is made when it is asked for, because most decisions ask for none."""
 
-    __slots__ = ("_admitted",)
+    __slots__ = ("_admitted", "_id", "_size")
 
-    def __init__(self, admitted: Admitted) -> None:
+    def __init__(self, admitted: Admitted, size: int = 0, id: str = "") -> None:
         self._admitted = admitted
+        self._size = size
+        self._id = id
 
     def __getitem__(self, name: str) -> Any:
         if name == "headers":
             sent = self._admitted.headers.items()
             return {name: value for name, value in sent if name not in _SECRET and name[:1] != ":"}
+        if name == "size":
+            return self._size
+        if name == "id":
+            return self._id
         if name in _FACTS:
             return getattr(self._admitted.arrived, name)
         raise KeyError(name)
@@ -127,7 +143,7 @@ class RequestFacts(Mapping[str, Any]):
         return len(_FACTS)
 
 
-_FACTS = ("path", "source", "headers")
+_FACTS = ("path", "source", "headers", "size", "id")
 
 
 _SECRET = frozenset({"authorization", "proxy-authorization", "x-api-key", "api-key", "x-goog-api-key", "cookie"})

@@ -1,6 +1,7 @@
 """One ProcessingRequest to one session event. Anything unknown is an error here and a refusal above."""
 
 from collections.abc import Iterable, Mapping
+from typing import Any
 
 from extproc.errors import GatereeveError
 from extproc.pb import ext_proc_pb2 as pb
@@ -64,4 +65,9 @@ def _attributes(message: pb.ProcessingRequest) -> Mapping[str, str]:
     if _FILTER not in message.attributes:
         return _NONE
     fields = message.attributes[_FILTER].fields
-    return {name: fields[name].string_value for name in fields}
+    return {name: _text(fields[name]) for name in fields}
+
+
+def _text(value: Any) -> str:
+    """An attribute's value; numbers (they count) without a fraction."""
+    return value.string_value or (str(int(value.number_value)) if value.number_value else "")

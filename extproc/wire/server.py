@@ -4,9 +4,8 @@ from collections.abc import Awaitable, Callable
 from time import monotonic, time
 from typing import Any, Protocol
 
-from extproc.session.actions import Await, Record
+from extproc.session.actions import Action, Await, Record
 from extproc.session.events import EffectDone, Event
-from extproc.session.session import Session
 from extproc.wire.decode import UnknownMessage, decode
 from extproc.wire.encode import encode
 
@@ -25,11 +24,21 @@ class Server(Protocol):
     async def stop(self, grace: float) -> None: ...
 
 
+class Machine(Protocol):
+    """What a stream's events go through: a `session.Session`, or a `session.Attempt`."""
+
+    failure: Exception | None
+
+    def on(self, event: Event, wall: float, mono: float) -> list[Action]: ...
+
+    def fail(self, mono: float) -> list[Action]: ...
+
+
 class Host(Protocol):
     """What a server needs of the process: sessions, the record sink, and whether it may take traffic."""
 
-    def open(self) -> Session:
-        """A session for a new exchange."""
+    def open(self, first: Event | None) -> Machine:
+        """The machine for a new stream, chosen by its first event; None: nobody knows what that was."""
         ...
 
     def emit(self, entry: dict[str, Any]) -> None:
@@ -51,7 +60,7 @@ class Step:
 
     def __init__(self, host: Host) -> None:
         self._host = host
-        self._session = host.open()
+        self._session: Machine | None = None
         self.effect: Callable[[], Awaitable[Any]] | None = None
 
     def message(self, message: Any) -> list[bytes]:
@@ -59,14 +68,18 @@ class Step:
         try:
             event = decode(message)
         except UnknownMessage:
-            return self._carry(self._session.fail(monotonic()))
+            session = self._session = self._session or self._host.open(None)
+            return self._carry(session.fail(monotonic()))
         return self.event(event)
 
     def event(self, event: Event) -> list[bytes]:
-        replies = self._carry(self._session.on(event, time(), monotonic()))
-        failure = self._session.failure
+        session = self._session
+        if session is None:
+            session = self._session = self._host.open(event)
+        replies = self._carry(session.on(event, time(), monotonic()))
+        failure = session.failure
         if failure is not None:  # refused already; whoever runs this must hear of it
-            self._session.failure = None
+            session.failure = None
             self._host.failed(failure)
         return replies
 

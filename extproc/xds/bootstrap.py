@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from extproc.xds.attempts import attempt_clusters
 from extproc.xds.names import typed
 from extproc.xds.processor import processor_cluster
 from extproc.xds.settings import EnvoySettings
@@ -34,7 +35,13 @@ def bootstrap(settings: EnvoySettings) -> dict[str, Any]:
         },
         "stats_config": {"stats_matcher": {"inclusion_list": {"patterns": [{"prefix": p} for p in _STATS]}}},
         "dynamic_resources": {"cds_config": watched(CDS), "lds_config": watched(LDS)},
-        "static_resources": {"clusters": [processor_cluster(settings)]},
+        "bootstrap_extensions": [
+            {
+                "name": "envoy.bootstrap.internal_listener",
+                "typed_config": typed("envoy.extensions.bootstrap.internal_listener.v3.InternalListener"),
+            }
+        ],
+        "static_resources": {"clusters": [processor_cluster(settings), *attempt_clusters(settings)]},
     }
 
 

@@ -4,7 +4,7 @@ policy change never drains a listener."""
 from typing import Any
 
 from extproc.xds.local_reply import local_reply_config
-from extproc.xds.names import UPSTREAM_HEADER, typed
+from extproc.xds.names import HOST, UPSTREAM_HEADER, typed
 from extproc.xds.processor import processor_filter
 from extproc.xds.settings import EnvoySettings, seconds
 
@@ -13,7 +13,8 @@ MIB = 1024 * 1024
 
 # Set by Envoy for the processor; providers do not learn who calls. x-request-id stays: it is a fresh random id, and
 # the bodies of Envoy's own failures take their id from it.
-_HOP_HEADERS = ("x-forwarded-for", "x-forwarded-proto", "x-envoy-internal", "x-envoy-external-address")
+_HOP_HEADERS = ("x-forwarded-for", "x-forwarded-proto", "x-envoy-internal", "x-envoy-external-address",
+                "x-envoy-attempt-count")  # fmt: skip
 
 
 def listener(settings: EnvoySettings) -> dict[str, Any]:
@@ -24,20 +25,24 @@ def listener(settings: EnvoySettings) -> dict[str, Any]:
         address={"socket_address": {"address": settings.address, "port_value": settings.port}},
         per_connection_buffer_limit_bytes=MIB,
         filter_chains=[
-            {"filters": [{"name": "envoy.filters.network.http_connection_manager", "typed_config": _manager(settings)}]}
+            {"filters": [{"name": "envoy.filters.network.http_connection_manager", "typed_config": _gateway(settings)}]}
         ],
     )
 
 
-def _manager(settings: EnvoySettings) -> dict[str, Any]:
+def manager(
+    settings: EnvoySettings, name: str, routes: dict[str, Any], filters: list[dict[str, Any]]
+) -> dict[str, Any]:
+    """How HTTP is read, by the gateway's listener and by those inside. `name` is what its statistics begin with."""
     return typed(
         "envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager",
-        stat_prefix="gateway",
+        stat_prefix=name,
         codec_type="AUTO",
         # One spelling of a path, so that what is judged is what the upstream reads.
         normalize_path=True,
         merge_slashes=True,
-        path_with_escaped_slashes_action="REJECT_REQUEST",
+        # A Bedrock model may be an ARN, whose slashes AWS's SDKs escape. The processor serves no other path with one.
+        path_with_escaped_slashes_action="KEEP_UNCHANGED",
         # The peer is who connected: X-Forwarded-For of a client is not believed, and ours is not told to providers.
         use_remote_address=True,
         xff_num_trusted_hops=0,
@@ -60,11 +65,9 @@ def _manager(settings: EnvoySettings) -> dict[str, Any]:
             "initial_stream_window_size": MIB,
             "initial_connection_window_size": 4 * MIB,
         },
-        early_header_mutation_extensions=[_strip_private_headers()],
-        local_reply_config=local_reply_config(),
-        route_config=_routes(settings),
+        route_config=routes,
         http_filters=[
-            processor_filter(settings),
+            *filters,
             {
                 "name": "envoy.filters.http.router",
                 # Clients steer no retries or time-outs by header, and learn nothing of upstream timing.
@@ -72,6 +75,14 @@ def _manager(settings: EnvoySettings) -> dict[str, Any]:
             },
         ],
     )
+
+
+def _gateway(settings: EnvoySettings) -> dict[str, Any]:
+    http = manager(settings, "gateway", _routes(settings), [processor_filter(settings)])
+    return http | {
+        "early_header_mutation_extensions": [_strip_private_headers()],
+        "local_reply_config": local_reply_config(),
+    }
 
 
 def _strip_private_headers() -> dict[str, Any]:
@@ -92,22 +103,41 @@ def _strip_private_headers() -> dict[str, Any]:
     }
 
 
-def _routes(settings: EnvoySettings) -> dict[str, Any]:
-    # One route for everything: without the header there is no cluster, and Envoy answers 503 by itself. It must be a
-    # real route, not a `direct_response`: only a route entry carries the buffer limit while a body is being judged.
-    route = {
+def route(settings: EnvoySettings, *, retried: bool) -> dict[str, Any]:
+    """The one route of a listener. Without the header there is no cluster, and Envoy answers 503 by itself. It must be
+    a real route, not a `direct_response`: only a route entry carries the buffer limit while a body is being judged.
+
+    `retried`: Envoy may try again, as often and on what the processor says by header.
+    """
+    action: dict[str, Any] = {
+        "cluster_header": UPSTREAM_HEADER,
+        "cluster_not_found_response_code": "SERVICE_UNAVAILABLE",
+        "timeout": "0s",
+        "idle_timeout": seconds(settings.stream_idle_timeout),
+    }
+    if retried:
+        # None by itself. A policy of the route is what lets the processor's headers say more.
+        action["retry_policy"] = {
+            "retry_on": "retriable-status-codes",
+            "num_retries": 0,
+            "retry_back_off": {"base_interval": "0.025s", "max_interval": "0.25s"},
+        }
+    return {
         "match": {"prefix": "/"},
-        "route": {
-            "cluster_header": UPSTREAM_HEADER,
-            "cluster_not_found_response_code": "SERVICE_UNAVAILABLE",
-            "timeout": "0s",
-            "idle_timeout": seconds(settings.stream_idle_timeout),
-        },
+        "route": action,
         "request_body_buffer_limit": settings.max_request_bytes,
         "request_headers_to_remove": [UPSTREAM_HEADER, *_HOP_HEADERS],
     }
-    return {
-        "name": "gateway",
-        "validate_clusters": False,
-        "virtual_hosts": [{"name": "gateway", "domains": ["*"], "routes": [route]}],
+
+
+def _routes(settings: EnvoySettings) -> dict[str, Any]:
+    every = {"name": "gateway", "domains": ["*"], "routes": [route(settings, retried=False)]}
+    # Chosen by the processor, which rewrites the authority. A client that writes it itself gains nothing: without the
+    # processor's header there is no cluster.
+    attempts = {
+        "name": "attempts",
+        "domains": [HOST],
+        "include_request_attempt_count": True,
+        "routes": [route(settings, retried=True)],
     }
+    return {"name": "gateway", "validate_clusters": False, "virtual_hosts": [every, attempts]}

@@ -9,8 +9,26 @@ MIB = 1024 * 1024
 _HTTP_OPTIONS = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
 
 
+def attempt_filter(settings: EnvoySettings, *, whole: bool) -> dict[str, Any]:
+    """The filter of the listeners inside, which makes an attempt's request. It sees the answer's headers and, with
+    `whole`, holds them until the answer is complete; masking and translating are the gateway's own filter's."""
+    answers = {"response_body_mode": "FULL_DUPLEX_STREAMED", "response_trailer_mode": "SEND"} if whole else {}
+    made = processor_filter(settings)
+    config = made["typed_config"]
+    config["processing_mode"] = {
+        "request_header_mode": "SEND",
+        "request_body_mode": "BUFFERED",
+        "request_trailer_mode": "SKIP",
+        "response_header_mode": "SEND",
+        "response_body_mode": "NONE",
+        "response_trailer_mode": "SKIP",
+        **answers,
+    }
+    return made
+
+
 def processor_filter(settings: EnvoySettings) -> dict[str, Any]:
-    """The one ext_proc filter. Requests are judged whole (BUFFERED: headers are held until the body was judged),
+    """The gateway's ext_proc filter. Requests are judged whole (BUFFERED: headers are held until the body was judged),
     answers stream both ways (FULL_DUPLEX_STREAMED), and no failure of the processor lets anything pass."""
     previous_hosts = "envoy.extensions.retry.host.previous_hosts.v3.PreviousHostsPredicate"
     return {
@@ -44,9 +62,10 @@ def processor_filter(settings: EnvoySettings) -> dict[str, Any]:
                 "response_trailer_mode": "SEND",
             },
             # :authority, :scheme and host are ours to choose; a mutation that is refused is an error, not a shrug.
-            mutation_rules={"allow_all_routing": True, "disallow_is_error": True},
-            request_attributes=["source.address", "request.id"],
-            response_attributes=["response.code_details"],
+            # `x-envoy-*` is how it says how often and on what to retry.
+            mutation_rules={"allow_all_routing": True, "allow_envoy": True, "disallow_is_error": True},
+            request_attributes=["source.address", "request.id", "xds.filter_chain_name"],
+            response_attributes=["response.code_details", "upstream.request_attempt_count"],
         ),
     }
 

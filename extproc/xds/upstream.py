@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from extproc.policy.runtime import Upstream
-from extproc.xds.names import typed
+from extproc.xds.names import BREAKING, typed
 from extproc.xds.settings import EnvoySettings, seconds
 
 _HTTP_OPTIONS = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
@@ -25,12 +25,14 @@ def system_bundle() -> str:
     return next((path for path in _BUNDLES if Path(path).exists()), _BUNDLES[0])
 
 
-def upstream_cluster(upstream: Upstream, settings: EnvoySettings) -> dict[str, Any]:
-    """The cluster of `upstream`. With TLS the certificate is always verified against the host asked for."""
+def upstream_cluster(upstream: Upstream, settings: EnvoySettings, *, breaking: bool = False) -> dict[str, Any]:
+    """The cluster of `upstream`. With TLS the certificate is always verified against the host asked for. `breaking`: it
+    takes no calls for a while when it keeps failing."""
     limit = settings.max_connections
+    name = upstream.cluster + (BREAKING if breaking else "")
     cluster = typed(
         "envoy.config.cluster.v3.Cluster",
-        name=upstream.cluster,
+        name=name,
         # LOGICAL_DNS takes the addresses of a name as one host and tries them in turn. STRICT_DNS would make each a
         # host of its own: where IPv6 resolves but is not routed, every second call would fail.
         type="STATIC" if _is_address(upstream.host) else "LOGICAL_DNS",
@@ -43,10 +45,21 @@ def upstream_cluster(upstream: Upstream, settings: EnvoySettings) -> dict[str, A
         },
         typed_extension_protocol_options={_HTTP_OPTIONS: _http_options(upstream, settings)},
         load_assignment={
-            "cluster_name": upstream.cluster,
+            "cluster_name": name,
             "endpoints": [{"lb_endpoints": [{"endpoint": _endpoint(upstream)}]}],
         },
     )
+    if breaking:
+        cluster["outlier_detection"] = {
+            "consecutive_5xx": 5,
+            "consecutive_gateway_failure": 5,
+            "interval": "1s",
+            "base_ejection_time": "10s",
+            "max_ejection_time": "60s",
+            # The only host of its cluster: without it there is none, and the call goes on to the next target at once.
+            "max_ejection_percent": 100,
+        }
+        cluster["common_lb_config"] = {"healthy_panic_threshold": {"value": 0}}
     if not _is_address(upstream.host):
         cluster["dns_lookup_family"] = "ALL"
     if upstream.tls:

@@ -24,6 +24,8 @@ FACTS = {
     "call.tools": ["t"],
     "call.serverTools": ["web_search"],
     "call.maxTokens": UNLIMITED,
+    "call.size": 2048,
+    "call.dataClass": "internal",
     "call.method": "",
     "call.name": "",
     "call.arguments": {},

@@ -154,8 +154,8 @@ def test_an_allowed_call_goes_to_the_first_approved_target_that_speaks_the_diale
     assert "s3cret" not in repr(decision)
 
 
-def test_a_dialect_that_no_target_speaks_is_refused(policy):
-    decision = decide_llm(policy(ALLOW), who(), LlmCall("anthropic-messages", "chat", "small"), {})
+def test_a_dialect_that_no_target_speaks_or_can_be_translated_to_is_refused(policy):
+    decision = decide_llm(policy(ALLOW), who(), LlmCall("cohere-chat", "chat", "small"), {})
     assert short(decision) == "deny dialect-unsupported small"
 
 

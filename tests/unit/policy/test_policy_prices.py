@@ -23,7 +23,7 @@ spec: {dialects: [openai-chat], url: "https://chat.test"}
 apiVersion: gatereeve.dev/v1alpha1
 kind: LLMProvider
 metadata: {name: claude}
-spec: {dialects: [anthropic-messages], url: "https://claude.test"}
+spec: {dialects: [ollama], url: "https://claude.test"}
 ---
 apiVersion: gatereeve.dev/v1alpha1
 kind: Model
@@ -67,7 +67,7 @@ def policy(tmp_path, text=POLICY):
     ("dialect", "price"),
     [
         pytest.param("openai-chat", Price(1, 2.5, 0, 1, "USD"), id="the Model's"),
-        pytest.param("anthropic-messages", Price(3, 15, 3, 3.75, "EUR"), id="the target's own"),
+        pytest.param("ollama", Price(3, 15, 3, 3.75, "EUR"), id="the target's own"),
     ],
 )
 def test_a_decision_knows_the_price_of_the_target_that_serves(tmp_path, dialect, price):

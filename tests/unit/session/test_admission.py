@@ -278,7 +278,7 @@ def test_policy_refuses_in_anthropics_words() -> None:
     assert playbook >> body(model="secret-model") << refuses(403, "model-not-allowed", shape=anthropic)
     playbook = Playbook()
     assert playbook >> messages() << RequestHeadersReply()
-    assert playbook >> body(model="orphan") << refuses(400, "dialect-unsupported", shape=anthropic)
+    assert playbook >> body(model="llama") << refuses(400, "dialect-unsupported", shape=anthropic)
 
 
 @pytest.mark.promise("mcp.tools")

@@ -18,7 +18,13 @@ def facts():
 
 
 def test_conditions_read_path_source_and_headers_but_no_credential(facts):
-    assert dict(facts) == {"path": "/v1/chat/completions", "source": "10.0.0.1:5", "headers": {"x-team": "a"}}
+    assert dict(facts) == {
+        "path": "/v1/chat/completions",
+        "source": "10.0.0.1:5",
+        "headers": {"x-team": "a"},
+        "size": 0,
+        "id": "",
+    }
 
 
 @pytest.mark.parametrize("name", ["query", "agent", "method", "server", ""])

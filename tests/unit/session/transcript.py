@@ -18,7 +18,7 @@ from typing import Any
 from extproc.exchange.refusal import Reason, Refusal
 from extproc.identity.model import Identity
 from extproc.policy.load import load
-from extproc.policy.runtime import CredentialSource, Policy
+from extproc.policy.runtime import Credential, CredentialSource, Policy
 from extproc.session.actions import Action, Await, Record, Respond, ResponseChunk, ResponseHeadersReply
 from extproc.session.events import (
     Event,
@@ -28,7 +28,7 @@ from extproc.session.events import (
     ResponseHeaders,
     StreamClosed,
 )
-from extproc.session.ports import KeysNeeded
+from extproc.session.ports import Injected, KeysNeeded, Outgoing
 from extproc.session.session import Session
 from extproc.session.stages import Limits
 
@@ -82,14 +82,28 @@ async def fetch() -> None:
 class Keyring:
     """The credentials: every source has a secret but the one that has none."""
 
-    def header(self, source: CredentialSource) -> tuple[str, str] | None:
+    def inject(self, source: Credential, request: Outgoing) -> Injected | None:
+        assert isinstance(source, CredentialSource)
         if source.env == "NO_SUCH_KEY":
             return None
-        return source.header, source.format.replace("{}", SECRET)
+        return Injected(((source.header, source.format.replace("{}", SECRET)),), SECRET.encode())
+
+
+class Memory:
+    """Exposure, as a plain dictionary without an end."""
+
+    def __init__(self) -> None:
+        self.levels: dict[bytes, int] = {}
+
+    def touched(self, key: bytes, level: int, wall: float, ttl: float) -> None:
+        self.levels[key] = max(level, self.levels.get(key, 0))
+
+    def level(self, key: bytes, wall: float) -> int:
+        return self.levels.get(key, 0)
 
 
 def session(*, limits: Limits = LIMITS, policy: Policy | Callable[[], Policy] | None = policy) -> Session:
-    return Session(ID, policy() if callable(policy) else policy, Tokens(), Keyring(), limits)
+    return Session(ID, policy() if callable(policy) else policy, Tokens(), Keyring(), limits, Memory())
 
 
 # -- events ------------------------------------------------------------------------------------------------------------

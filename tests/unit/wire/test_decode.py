@@ -35,7 +35,7 @@ def test_headers_become_a_mapping_with_attributes(kind: str, event: type) -> Non
     message.attributes["some.other.filter"].update({"source.address": "forged"})
     decoded = decode(message)
     assert decoded == event(
-        {":path": "/v1", "x-a": "text"}, True, {"source.address": "192.0.2.1:1", "request.size": ""}
+        {":path": "/v1", "x-a": "text"}, True, {"source.address": "192.0.2.1:1", "request.size": "5"}
     )
 
 

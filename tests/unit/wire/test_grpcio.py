@@ -12,6 +12,7 @@ import pytest
 
 from extproc.pb import ext_proc_pb2 as pb
 from extproc.pb import health_pb2
+from extproc.session.events import Event
 from extproc.session.session import Session
 from extproc.session.stages import Limits
 from extproc.wire.grpcio import GrpcioServer
@@ -37,7 +38,7 @@ class House:
         self.make: Callable[[], Any] = lambda: transcript.session(limits=Limits(2 * BIG, 2 * BIG))
         self.recorded = asyncio.Event()
 
-    def open(self) -> Session:
+    def open(self, first: Event | None) -> Session:
         return self.make()
 
     def emit(self, entry: dict[str, Any]) -> None:

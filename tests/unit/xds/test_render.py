@@ -78,7 +78,7 @@ def test_client_copies_of_our_headers_go_before_anything_reads_them(manager):
 
 
 def test_the_processor_cluster_has_one_socket_per_worker_and_room_for_the_largest_body(documents, tmp_path):
-    (cluster,) = documents["bootstrap.json"]["static_resources"]["clusters"]
+    cluster = documents["bootstrap.json"]["static_resources"]["clusters"][0]
     endpoints = cluster["load_assignment"]["endpoints"][0]["lb_endpoints"]
     assert [e["endpoint"]["address"]["pipe"]["path"] for e in endpoints] == [
         f"{tmp_path}/w0.sock",
@@ -88,7 +88,7 @@ def test_the_processor_cluster_has_one_socket_per_worker_and_room_for_the_larges
 
 
 def test_retries_reach_another_worker_because_no_hash_holds_them_to_a_dead_one(documents, ext_proc):
-    (cluster,) = documents["bootstrap.json"]["static_resources"]["clusters"]
+    cluster = documents["bootstrap.json"]["static_resources"]["clusters"][0]
     assert cluster["lb_policy"] == "ROUND_ROBIN"
     retry = ext_proc["grpc_service"]["retry_policy"]
     assert retry["num_retries"] >= 1
