@@ -37,8 +37,27 @@ _TOKEN_TYPES = {
     "cache_write_tokens": "cache_creation_input",
     "reasoning_tokens": "reasoning",
 }
-# OpenTelemetry's provider names, by what our dialect names begin with.
-_PROVIDERS = {"openai": "openai", "anthropic": "anthropic", "bedrock": "aws.bedrock", "gemini": "gcp.gemini"}
+# OpenTelemetry's provider names (GenAI conventions) of the dialects that providers are spoken to in. Hosts that merely
+# speak OpenAI's APIs are called as these are; so say the conventions. Ollama has no name there.
+_PROVIDERS = {
+    "openai-chat": "openai",
+    "openai-responses": "openai",
+    "openai-completions": "openai",
+    "openai-embeddings": "openai",
+    "azure-openai-chat": "azure.ai.openai",
+    "azure-openai-completions": "azure.ai.openai",
+    "azure-openai-embeddings": "azure.ai.openai",
+    "anthropic-messages": "anthropic",
+    "bedrock-converse": "aws.bedrock",
+    "bedrock-invoke": "aws.bedrock",
+    "gemini": "gcp.gemini",
+    "vertex-gemini": "gcp.vertex_ai",
+    "vertex-claude": "gcp.vertex_ai",
+    "cohere-chat": "cohere",
+    "ollama": "ollama",
+}
+_UNCHARGED = frozenset({"count_tokens", "list_models", "get_model"})  # what they tell of tokens was not used
+_OUTCOMES = frozenset({"served", "status-429", "status-5xx", "connect", "timeout", "refused", "aborted"})
 
 _M = TypeVar("_M", bound=MetricWrapperBase)
 
@@ -136,6 +155,9 @@ class Metrics:
         self._decisions = _Tally(counter("decisions_total", "Exchanges judged.", "plane", "verdict", "reason"))
         self._unapplied = _Tally(counter("guards_not_applied_total", "Guards that could not be applied.", "guard"))
         self._masked = _Tally(counter("masked_total", "Texts masked, by rule.", "rule"))
+        self._translations = _Tally(counter("translations_total", "Calls translated.", "source", "target"))
+        self._attempts = _Tally(counter("attempts_total", "Targets tried, by what came of it.", "upstream", "outcome"))
+        self._cost = _Tally(counter("cost_total", "Cost of tokens by the policy's prices.", "model", "currency"))
         self._reloads = counter("policy_reloads_total", "Looks at a changed policy folder.", "outcome")
         self._fetches = counter("keys_fetch_total", "Fetches of an issuer's keys.", "issuer", "outcome")
         self._tokens = counter("token_cache_total", "Tokens judged, by how.", "outcome")
@@ -161,17 +183,33 @@ class Metrics:
         self._streams = Gauge(
             "gatereeve_active_streams", "Exchanges in progress.", registry=registry, multiprocess_mode="livesum"
         )
-        waiting = (self._decisions, self._unapplied, self._masked, self._duration, self._usage, self._operation)
-        self._waiting: tuple[_Tally | _Spread, ...] = waiting
+        self._waiting: tuple[_Tally | _Spread, ...] = (
+            self._decisions,
+            self._unapplied,
+            self._masked,
+            self._translations,
+            self._attempts,
+            self._cost,
+            self._duration,
+            self._usage,
+            self._operation,
+        )
         atexit.register(_flush_at_exit, weakref.ref(self))
         self._models: frozenset[str] = frozenset()
         self._version = ""
         self._synced: dict[str, int] = {}
 
     def observe(self, entry: Mapping[str, Any]) -> None:
-        """Count one exchange by its audit entry (`session.record`). Missing keys count as nothing."""
+        """Count one exchange by its audit entry (`session.record`), or one attempt of an exchange by its own. Missing
+        keys count as nothing."""
         plane = entry.get("plane") or OTHER
+        # An MCP client names its operations itself, but nobody but an attempt tells an outcome.
+        attempt = plane == "llm" and entry.get("operation") == "attempt" and "outcome" in entry
         with self._lock:
+            if attempt:
+                outcome = entry["outcome"]
+                self._attempts.add((entry.get("upstream") or OTHER, outcome if outcome in _OUTCOMES else OTHER))
+                return
             self._decisions.add((plane, entry.get("verdict") or OTHER, entry.get("reason") or OTHER))
             for guard in entry.get("guards_not_applied") or ():
                 self._unapplied.add((guard,))
@@ -221,18 +259,26 @@ class Metrics:
                 self._synced[outcome] = total
 
     def _observe_gen_ai(self, entry: Mapping[str, Any], total: float | None) -> None:
+        """An LLM call that was let through. Whose tokens these are says the API that served it."""
         model = entry.get("model")
-        dialect = entry.get("dialect") or ""
-        labels = (
-            entry.get("operation") or OTHER,
-            next((name for start, name in _PROVIDERS.items() if dialect.startswith(start)), OTHER),
-            model if model in self._models else OTHER,
-        )
+        model = model if model in self._models else OTHER
+        source = entry.get("dialect") or ""
+        target = entry.get("upstream_dialect") or source
+        operation = entry.get("operation") or OTHER
+        labels = (operation, _PROVIDERS.get(target, OTHER), model)
+        if target != source:
+            pair = (source if source in _PROVIDERS else OTHER, target if target in _PROVIDERS else OTHER)
+            self._translations.add(pair)
+        if total is not None:
+            self._operation.add(labels, total / 1000.0)
+        if operation in _UNCHARGED:
+            return
         for name, tokens in (entry.get("usage") or {}).items():
             if tokens is not None and name in _TOKEN_TYPES:
                 self._usage.add((*labels, _TOKEN_TYPES[name]), tokens)
-        if total is not None:
-            self._operation.add(labels, total / 1000.0)
+        cost = entry.get("cost")
+        if cost:
+            self._cost.add((model, cost["currency"]), cost["amount"])
 
 
 def _flush_at_exit(metrics: "weakref.ref[Metrics]") -> None:
