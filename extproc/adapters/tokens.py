@@ -92,7 +92,7 @@ class WarmToken:
         try:
             token = self._fetch()
             injected, lifetime = _injected(token.value), token.lifetime
-            if lifetime <= MARGIN:
+            if not MARGIN < lifetime < float("inf"):
                 raise CredentialUnavailable("the token given had expired already")
         except (CredentialUnavailable, StartupError) as error:
             self._failed(str(error), before)
@@ -100,16 +100,16 @@ class WarmToken:
             # raise; the message may quote an answer or a file, so that only the kind of the error is told)
             self._failed(f"the token cannot be fetched ({type(error).__name__})", before)
         else:
-            self._held = (injected, asked + lifetime - MARGIN)
-            self._problem = ""
             ahead = min(AHEAD, lifetime / 2)
             self._pace.succeeded(asked, lifetime - ahead, ahead / 4)
+            self._held = (injected, asked + lifetime - MARGIN)
+            self._problem = ""
             if before:
                 _log.info("token fetched", name=self.name)
 
     def _failed(self, problem: str, before: str) -> None:
-        self._problem = problem
         self._pace.failed(self._clock())
+        self._problem = problem
         if problem != before:
             _log.warning("token unavailable", name=self.name, problem=problem, last_one_used=self.ready)
 
