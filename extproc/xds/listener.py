@@ -4,7 +4,7 @@ policy change never drains a listener."""
 from typing import Any
 
 from extproc.xds.local_reply import local_reply_config
-from extproc.xds.names import HOST, UPSTREAM_HEADER, typed
+from extproc.xds.names import COUNT, HOST, UPSTREAM_HEADER, typed
 from extproc.xds.processor import processor_filter
 from extproc.xds.settings import EnvoySettings, seconds
 
@@ -13,8 +13,7 @@ MIB = 1024 * 1024
 
 # Set by Envoy for the processor; providers do not learn who calls. x-request-id stays: it is a fresh random id, and
 # the bodies of Envoy's own failures take their id from it.
-_HOP_HEADERS = ("x-forwarded-for", "x-forwarded-proto", "x-envoy-internal", "x-envoy-external-address",
-                "x-envoy-attempt-count")  # fmt: skip
+_HOP_HEADERS = ("x-forwarded-for", "x-forwarded-proto", "x-envoy-internal", "x-envoy-external-address")
 
 
 def listener(settings: EnvoySettings) -> dict[str, Any]:
@@ -126,7 +125,8 @@ def route(settings: EnvoySettings, *, retried: bool) -> dict[str, Any]:
         "match": {"prefix": "/"},
         "route": action,
         "request_body_buffer_limit": settings.max_request_bytes,
-        "request_headers_to_remove": [UPSTREAM_HEADER, *_HOP_HEADERS],
+        # The number of an attempt is for the listener inside, not for the target.
+        "request_headers_to_remove": [UPSTREAM_HEADER, *_HOP_HEADERS, *([] if retried else [COUNT])],
     }
 
 

@@ -1,8 +1,18 @@
 """Names shared by what is rendered and by the processor: the contract between Envoy's side and ours."""
 
-from extproc.session.plan import BREAKING, HOST, STREAMED, WHOLE
+from extproc.session.plan import BREAKING, COUNT, HOST, STREAMED, WHOLE
 
-__all__ = ["BREAKING", "DETAILS_PREFIX", "HOST", "PROCESSOR_CLUSTER", "STREAMED", "UPSTREAM_HEADER", "WHOLE", "typed"]
+__all__ = [
+    "BREAKING",
+    "COUNT",
+    "DETAILS_PREFIX",
+    "HOST",
+    "PROCESSOR_CLUSTER",
+    "STREAMED",
+    "UPSTREAM_HEADER",
+    "WHOLE",
+    "typed",
+]
 
 PROCESSOR_CLUSTER = "gatereeve"
 # Names the upstream cluster. Set by the processor only: clients' copies are removed before any filter runs, and the
