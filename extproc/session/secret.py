@@ -176,13 +176,13 @@ def _behind(data: AnyStr, secret: AnyStr) -> int:
 def _begun(needle: Needle[AnyStr], data: AnyStr, begin: int) -> int:
     """Where the longest suffix from `begin` on starts with which the secret may begin; the end if none does."""
     secret, size = needle.secret, len(data)
-    if size - begin >= _NEAR and data[-_NEAR:] not in secret:
+    first = secret[:1]
+    at = data.find(first, begin)
+    if at >= 0 and size - at >= _NEAR and data[-_NEAR:] not in secret:
         for short in needle.begins:  # nearly always: so few characters that none of them is worth a search
             if data.endswith(short):
                 return size - len(short)
         return size
-    first = secret[:1]
-    at = data.find(first, begin)
     while at >= 0 and not secret.startswith(data[at:]):
         at = data.find(first, at + 1)
     return at if at >= 0 else size
