@@ -24,6 +24,8 @@ _REFUSED = frozenset(
         "IMAGE_SAFETY",
         "IMAGE_PROHIBITED_CONTENT",
         "IMAGE_RECITATION",
+        "IMAGE_OTHER",
+        "NO_IMAGE",
     }
 )
 _FAILED = frozenset(

@@ -215,7 +215,7 @@ t(row, gemini({"functionCall": {"name": "f", "args": {}}}), {"stop_reason": "too
 row = ("SAFETY, RECITATION, LANGUAGE, BLOCKLIST, PROHIBITED_CONTENT, SPII, MODEL_ARMOR, IMAGE_*, a blocked prompt")
 for given in ("SAFETY", "RECITATION", "LANGUAGE", "BLOCKLIST", "PROHIBITED_CONTENT", "SPII", "MODEL_ARMOR",
   "IMAGE_SAFETY",
-              "IMAGE_PROHIBITED_CONTENT", "IMAGE_RECITATION"):
+              "IMAGE_PROHIBITED_CONTENT", "IMAGE_RECITATION", "IMAGE_OTHER", "NO_IMAGE"):
     t(row, gemini(finish=given), chats(reason="content_filter"))
 BLOCKED = {"promptFeedback": {"blockReason": "SAFETY", "blockReasonMessage": "no"}}
 t(row, BLOCKED, chats({"refusal": "no"}, "content_filter"))
