@@ -49,6 +49,11 @@ class RuleSet:
         self.longest = max((entry.core.waits for entry in entries), default=0)
         self.shortest = min((lengths(entry.core.node)[0] for entry in entries), default=1)
 
+    @property
+    def entries(self) -> tuple[Entry, ...]:
+        """All rules, in order of precedence."""
+        return self._full.entries
+
     def suspect(self, text: bytes, begin: int) -> int:
         """The first place in the undecided part of a text, which begins at `begin`, where a match may start; -1 when
         there surely is none."""

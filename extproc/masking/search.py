@@ -25,6 +25,7 @@ class Engine:
         "_first",
         "_heads",
         "all",
+        "entries",
         "every",
         "extended",
         "free",
@@ -37,6 +38,7 @@ class Engine:
     )
 
     def __init__(self, entries: tuple[Entry, ...]) -> None:
+        self.entries = entries
         self.pattern = _compiled([entry.core.node for entry in entries])
         self.extended = _compiled([entry.core.node for entry in entries if entry.extends], longest=False)
         self.hold = compile_hold(union([entry.core.node for entry in entries])) if entries else compile_re2("\\z")
