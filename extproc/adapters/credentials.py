@@ -150,11 +150,6 @@ class WarmCredentials:
             known = self._know(source)
         return known.inject(request)
 
-    def header(self, source: CredentialSource) -> tuple[str, str] | None:
-        """(lower-case header name, value), or None when the secret cannot be had now."""
-        found = self.inject(source, Outgoing("", "", {}, b""))
-        return found.headers[0] if found is not None else None
-
     async def refresh(self, policy: Policy) -> None:
         """Warm every credential the policy names: read the files that changed, fetch what is due. What does not come
         within `patience` is fetched on behind, and cannot be had until then. Credentials of earlier policies are kept

@@ -4,6 +4,7 @@ A `WarmToken` is loaded in a thread and looked at on the request path, which nev
 is a function of the cloud's own (`gcp_tokens`, `azure_tokens`). No token is part of a repr, a log line or a problem.
 """
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -53,16 +54,25 @@ class Pace:
 
 class WarmToken:
     """One source's token. `fetch` blocks, and raises `CredentialUnavailable` or `StartupError` with a text that may be
-    shown. `clock` is monotonic seconds. Whoever calls `load` sees to it that only one is under way."""
+    shown. `clock` is monotonic seconds, `wall` Unix time: a token has ended when either says so, because the one does
+    not run while a machine sleeps, and the other may be set back. Whoever calls `load` sees to it that only one is
+    under way."""
 
     def __init__(
-        self, name: str, fetch: Callable[[], Token], clock: Callable[[], float], chance: Callable[[], float]
+        self,
+        name: str,
+        fetch: Callable[[], Token],
+        clock: Callable[[], float],
+        chance: Callable[[], float],
+        wall: Callable[[], float] = time.time,
     ) -> None:
         self.name = name
         self._fetch = fetch
         self._clock = clock
+        self._wall = wall
         self._pace = Pace(chance)
-        self._held: tuple[Injected, float] | None = None  # one value, so that no reader sees a half of it
+        # With its end by both clocks. One value, so that no reader sees a half of it.
+        self._held: tuple[Injected, float, float] | None = None
         self._problem = "not asked for yet"
 
     def __repr__(self) -> str:
@@ -71,7 +81,7 @@ class WarmToken:
     @property
     def ready(self) -> bool:
         held = self._held
-        return held is not None and self._clock() < held[1]
+        return held is not None and self._clock() < held[1] and self._wall() < held[2]
 
     @property
     def problem(self) -> str:
@@ -80,15 +90,15 @@ class WarmToken:
 
     def inject(self, _request: Outgoing) -> Injected | None:
         held = self._held
-        return held[0] if held is not None and self._clock() < held[1] else None
+        return held[0] if held is not None and self._clock() < held[1] and self._wall() < held[2] else None
 
     def due(self, now: float) -> bool:
-        return self._pace.due(now)
+        return self._pace.due(now) or (not self._problem and not self.ready)
 
     def load(self) -> None:
         """Fetch a token. Blocks for as long as the network does, so it belongs into a thread. Never raises: `problem`
         tells."""
-        asked, before = self._clock(), self._problem
+        asked, asked_at, before = self._clock(), self._wall(), self._problem
         try:
             token = self._fetch()
             injected, lifetime = _injected(token.value), token.lifetime
@@ -102,7 +112,7 @@ class WarmToken:
         else:
             ahead = min(AHEAD, lifetime / 2)
             self._pace.succeeded(asked, lifetime - ahead, ahead / 4)
-            self._held = (injected, asked + lifetime - MARGIN)
+            self._held = (injected, asked + lifetime - MARGIN, asked_at + lifetime - MARGIN)
             self._problem = ""
             if before:
                 _log.info("token fetched", name=self.name)

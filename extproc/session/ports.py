@@ -6,7 +6,7 @@ from typing import Any, NamedTuple, Protocol
 
 from extproc.exchange.refusal import Refusal
 from extproc.identity.model import Identity
-from extproc.policy.runtime import Credential, CredentialSource, Policy
+from extproc.policy.runtime import Credential, Policy
 from extproc.session.actions import Pairs
 
 
@@ -50,10 +50,6 @@ class Injected:
 
 class Credentials(Protocol):
     """Warm secrets. Never blocks: reading files and refreshing happen elsewhere."""
-
-    def header(self, source: CredentialSource) -> tuple[str, str] | None:
-        """(lower-case header name, value), or None when the secret cannot be had now."""
-        ...
 
     def inject(self, source: Credential, request: Outgoing) -> Injected | None:
         """What authenticates `request`, or None when it cannot be had now."""

@@ -23,6 +23,7 @@ from extproc.exchange.refusal import Refusal
 from extproc.identity.keyset import parse
 from extproc.identity.model import Identity, Issuer, KeySource
 from extproc.policy.runtime import CredentialSource, Policy
+from extproc.session.ports import Outgoing
 
 NOW = 1_800_000_000.0
 ENTRY = {
@@ -127,12 +128,12 @@ def tokens() -> dict[str, float]:
 
 def beside() -> dict[str, float]:
     source = CredentialSource("LLMProvider/demo", "authorization", "Bearer {}", value="x")
-    credentials = WarmCredentials({}, time.monotonic)
+    credentials, request = WarmCredentials({}, time.monotonic), Outgoing("POST", "https://h/", {}, b"")
     metrics = Metrics(CollectorRegistry())
     metrics.policy_loaded("v", ["gpt-4"])
     writer = AuditWriter([Nowhere()], capacity=10_000_000)
     rows = {
-        "credential header": best(lambda: credentials.header(source), 50_000),
+        "credential header": best(lambda: credentials.inject(source, request), 50_000),
         "metrics of one exchange": best(lambda: metrics.observe(ENTRY), 5_000),
         "audit emit": best(lambda: writer.emit(ENTRY), 5_000),
         "audit line, JSON (writer thread)": best(lambda: json_line(ENTRY), 20_000),

@@ -81,6 +81,20 @@ def test_a_token_that_nobody_renewed_in_time_is_not_used(warm, clock):
     assert (bearer(warm), warm.ready, warm.problem) == (None, False, "it has expired")
 
 
+def test_a_token_that_ended_while_the_machine_slept_is_not_used_and_asked_for_at_once(cloud, clock):
+    wall = [1_800_000_000.0]
+    warm = WarmToken("p", cloud, clock, lambda: 0.0, lambda: wall[0])
+    warm.load()
+    wall[0] += 3600  # the monotonic clock stood still
+    assert (bearer(warm), warm.ready, warm.due(clock.now)) == (None, False, True)
+    cloud.error = CredentialUnavailable("it is not there")
+    warm.load()
+    assert not warm.due(clock.now), "what fails is not asked for again at once"
+    cloud.error = None
+    warm.load()
+    assert bearer(warm) == "a-token-3"
+
+
 def test_its_life_begins_when_it_was_asked_for_and_not_when_the_answer_came(cloud, clock):
     def slow():
         clock.now += 30
