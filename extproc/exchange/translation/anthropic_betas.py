@@ -1,9 +1,8 @@
 """Anthropic's betas (its header anthropic-beta) where Claude runs on another vendor's platform.
 
 Bedrock and Vertex answer 400 to every beta that they do not know, and clients of Anthropic's own API send such ones
-with every request. So only those are passed on that these platforms are known to take: the list in AWS's documentation
-of Claude's InvokeModel, and what was seen to be taken since (compact, the newer computer-use). The rest is dropped by
-name.
+with every request. So only those are passed on that Bedrock is publicly reported to take; some models take fewer, which
+is theirs to say. The rest is dropped by name.
 """
 
 from extproc.exchange.translation.loss import Loss

@@ -55,7 +55,8 @@ class ChatReading:
             self._into.fail(from_openai(doc))
             return
         choice = _first(doc)
-        self._begin(doc)
+        if choice is not None or doc.get("id"):  # Azure begins with what its filters found, and no id
+            self._begin(doc)
         if choice is not None:
             delta = choice.get("delta")
             if type(delta) is dict:

@@ -118,6 +118,14 @@ def test_the_content_that_mistral_sends_as_pieces_is_read():
     assert (message["content"], message["stop_reason"]) == ([{"type": "text", "text": "Yes."}], "max_tokens")
 
 
+def test_what_azures_filters_found_does_not_begin_an_answer_without_an_id():
+    running = reply(MINE[1])
+    found = {"id": "", "model": "", "choices": [], "prompt_filter_results": [{"prompt_index": 0}]}
+    assert running.feed(b"data: " + json.dumps(found).encode() + b"\n\n") == b""
+    chunk = {"id": "chatcmpl-7", "choices": [{"index": 0, "delta": {"content": "Hi"}, "finish_reason": None}]}
+    assert b'"id":"msg_chatcmpl-7"' in running.feed(b"data: " + json.dumps(chunk).encode() + b"\n\n")
+
+
 @pytest.mark.parametrize(
     ("doc", "status", "message"),
     [
