@@ -86,6 +86,32 @@ async def test_a_request_is_signed_with_keys_that_were_found_before(clock, kit, 
     assert (headers["x-amz-security-token"], found.secret) == ("the-session-token", b"the-session-token")
 
 
+@pytest.mark.parametrize("allowed", [True, False])
+async def test_the_role_of_the_machine_is_asked_for_only_where_the_policy_says_so(
+    cloud, clock, kit, monkeypatch, allowed
+):
+    role = "/latest/meta-data/iam/security-credentials/"
+    keys = {"Code": "Success", "AccessKeyId": "AKIDNODE", "SecretAccessKey": "s", "Token": "node-token"}
+    answers = {
+        "/latest/api/token": b"imds-session",
+        role: b"node",
+        role + "node": {**keys, "Expiration": "2100-01-01T00:00:00Z"},
+    }
+    cloud.answer = lambda asked: (200, {}, answers[asked.path])
+    monkeypatch.setenv("AWS_EC2_METADATA_SERVICE_ENDPOINT", cloud.url)
+    source = AwsSource("LLMProvider/bedrock", "eu-west-1", "bedrock", instance=allowed)
+    creds = warm(clock)
+    await creds.refresh(kit.policy(credentials=[source]))
+    if allowed:
+        assert "Credential=AKIDNODE/" in value(creds, source)
+        assert [(a.method, a.path) for a in cloud.asked] == [
+            ("PUT", "/latest/api/token"), ("GET", role), ("GET", role + "node"),
+        ]  # fmt: skip
+        assert cloud.asked[1].headers["x-aws-ec2-metadata-token"] == "imds-session"
+    else:
+        assert (value(creds, source), cloud.asked) == (None, [])
+
+
 async def test_keys_that_were_taken_away_are_looked_for_again_and_then_not_used(clock, kit, monkeypatch):
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIDENV")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "very-secret")

@@ -42,7 +42,7 @@ class TokenServer:
                 self.end_headers()
                 self.wfile.write(out if isinstance(out, bytes) else json.dumps(out).encode())
 
-            do_POST = do_GET  # noqa: N815
+            do_POST = do_PUT = do_GET  # noqa: N815
 
             def log_message(self, *args):
                 pass
