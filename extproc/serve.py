@@ -28,16 +28,19 @@ from extproc.adapters.audit_lines import json_line, text_line
 from extproc.adapters.audit_sinks import FileSink, StreamSink
 from extproc.adapters.authenticator import TokenAuthenticator
 from extproc.adapters.credentials import WarmCredentials
+from extproc.adapters.exposure import MemoryExposure, SharedExposure
 from extproc.adapters.jwks import http_client
 from extproc.adapters.keys import KeyCache
 from extproc.adapters.metrics import Metrics
 from extproc.adapters.policy_watch import PolicyHolder, PolicyStatus, PolicyWatch
 from extproc.errors import PolicyError
+from extproc.policy import catalogue
 from extproc.policy.load import load
 from extproc.policy.runtime import Policy
 from extproc.session.attempt import Attempt
 from extproc.session.events import Event, RequestHeaders
 from extproc.session.plan import is_attempt
+from extproc.session.ports import Exposure
 from extproc.session.session import Session
 from extproc.session.stages import Limits
 from extproc.wire.grpcio import GrpcioServer
@@ -51,7 +54,8 @@ class WorkerSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw
     """What a worker is told at start. Sizes in bytes, times in seconds.
 
     `audit`: where records go, each "stdout:json", "stdout:text" or "file:PATH"; "{index}" in a path is the worker's.
-    `lock`: a file that workers sharing one stdout lock for long lines. `status_fd`: -1 for none.
+    `lock`: a file that workers sharing one stdout lock for long lines. `status_fd`: -1 for none. `exposure`: the file in
+    which the workers of a host remember who has seen sensitive data; "" for one worker alone.
     """
 
     address: str
@@ -66,15 +70,9 @@ class WorkerSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw
     drain: float = 30.0
     max_request_bytes: int = 16 * 1024 * 1024
     max_answer_bytes: int = 32 * 1024 * 1024
+    exposure: str = ""
     log_format: str = "json"
     log_level: str = "info"
-
-
-class _Nothing:
-    def touched(self, key: bytes, level: int, wall: float, ttl: float) -> None: ...
-
-    def level(self, key: bytes, wall: float) -> int:  # noqa: ARG002
-        return 0
 
 
 class Worker:
@@ -87,7 +85,7 @@ class Worker:
         self.holder = PolicyHolder()
         self.keys = KeyCache(monotonic, random, http=http_client(), on_fetch=self.metrics.keys_fetched)
         self.authenticator = TokenAuthenticator(self.keys)
-        self.exposure = _Nothing()
+        self.exposure: Exposure = SharedExposure(settings.exposure) if settings.exposure else MemoryExposure()
         self.credentials = WarmCredentials(os.environ, monotonic)
         self.audit = AuditWriter(_sinks(settings), on_lost=self.metrics.audit_lost)
         self.watch = PolicyWatch(
@@ -274,6 +272,7 @@ def _batch() -> None:
 
 
 def main(argv: list[str]) -> int:
+    catalogue.asked("")  # reads its file now, so that no request waits for it
     settings = msgspec.json.decode(argv[1], type=WorkerSettings)
     _batch()
     logs.configure(format="text" if settings.log_format == "text" else "json", level=settings.log_level)

@@ -14,6 +14,8 @@ from extproc.policy.runtime import AgentPolicy, Detector, Masking, ToolGrant
 from extproc.policy.sensitivity import DataClass, named
 from extproc.policy.subjects import Selector, SubjectEntry
 
+Finds = Callable[[JsonObject], tuple[bool, tuple[str, ...]]]
+
 
 class Grants:
     """Callable as `AgentPolicy.grants`: one look-up, plus the grants whose server is a pattern."""
@@ -38,7 +40,7 @@ def compile_agent(
     document: Document,
     spec: AgentPolicySpec,
     masking: Mapping[str, Masking],
-    detectors: Mapping[str, Callable[[JsonObject], bool]],
+    detectors: Mapping[str, Finds],
     problems: list[Problem],
 ) -> tuple[AgentPolicy, Selector]:
     """The runtime of one AgentPolicy. A condition that does not compile is added to `problems`."""

@@ -12,10 +12,11 @@ from extproc.exchange.refusal import Reason
 from extproc.identity.model import Identity
 from extproc.policy.decide import decide_llm, decide_mcp
 from extproc.policy.decision import Decision, Verdict
-from extproc.policy.documents import Declared, DialectName
+from extproc.policy.documents import DataClassName, Declared, DialectName
 from extproc.policy.fields import Text
 from extproc.policy.nodes import dotted
 from extproc.policy.runtime import Policy
+from extproc.policy.sensitivity import DataClass, named
 
 
 class IdentityCase(Declared):
@@ -27,6 +28,9 @@ class IdentityCase(Declared):
     tenant: str = Field(default="", description="The tenant.")
     provider: str = Field(default="", description="Name of the IdentityProvider; default: the one that fits.")
     issuer: str = Field(default="", description="The token's issuer; default: the provider's.")
+    data_class: str = Field(
+        default="", description="What the token says of the data; a word that is no class counts as restricted."
+    )
     claims: dict[str, Any] = Field(default={}, description="Claims of the token that conditions read.")
 
     def identity(self, policy: Policy) -> Identity:
@@ -45,6 +49,7 @@ class IdentityCase(Declared):
             self.groups,
             self.email,
             self.tenant,
+            data_class=self.data_class,
             claims=_plain(self.claims),
         )
 
@@ -59,6 +64,26 @@ class LlmCase(Declared):
     tools: tuple[str, ...] = Field(default=(), description="Names of the tools offered to the model.")
     server_tools: tuple[str, ...] = Field(default=(), description="Types of the tools that the provider runs.")
     max_tokens: int | None = Field(default=None, description="The output limit asked for.")
+    size: int = Field(default=0, ge=0, description="The size of the request's body in bytes.")
+    exposed: DataClassName = Field(
+        default="public", description="Class of the data that the caller has used of MCP servers before."
+    )
+    text: tuple[str, ...] = Field(default=(), description="What stands in the user's messages, for detectors.")
+    messages: tuple[dict[str, Any], ...] | None = Field(
+        default=None, description="In place of text: the request's messages, as the client sends them."
+    )
+
+    @model_validator(mode="after")
+    def _said_once(self) -> "LlmCase":
+        if self.text and self.messages is not None:
+            raise ValueError("has text and messages; keep one of them")
+        return self
+
+    def body(self) -> dict[str, Any]:
+        """The request's document, as far as the case tells it."""
+        if self.messages is not None:
+            return {"messages": _plain(self.messages)}
+        return {"messages": [{"role": "user", "content": text} for text in self.text]} if self.text else {}
 
 
 class McpCase(Declared):
@@ -93,22 +118,35 @@ class RequestCase(Declared):
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """One question to a policy."""
+    """One question to a policy. `exposed`: the class of what the caller has used of MCP servers before."""
 
     identity: Identity
     call: LlmCall | McpCall
     request: Mapping[str, Any]
+    exposed: DataClass = DataClass.PUBLIC
 
 
 def asked(policy: Policy, identity: IdentityCase, call: CallCase, request: RequestCase | None = None) -> Asked:
     """The question that a written-down case asks of this policy."""
-    return Asked(identity.identity(policy), _call(call), (request or RequestCase()).model_dump())
+    seen = (request or RequestCase()).model_dump()
+    if call.llm is None:
+        return Asked(identity.identity(policy), _call(call), seen)
+    return Asked(identity.identity(policy), _call(call), seen | {"size": call.llm.size}, named(call.llm.exposed))
 
 
 def _call(call: CallCase) -> LlmCall | McpCall:
     if call.llm is not None:
         llm = call.llm
-        return LlmCall(llm.dialect, llm.operation, llm.model, llm.stream, llm.tools, llm.server_tools, llm.max_tokens)
+        return LlmCall(
+            llm.dialect,
+            llm.operation,
+            llm.model,
+            llm.stream,
+            llm.tools,
+            llm.server_tools,
+            llm.max_tokens,
+            doc=llm.body(),
+        )
     assert call.mcp is not None
     mcp = call.mcp
     kind = "notification" if mcp.method.startswith("notifications/") else "request" if mcp.method else "stream"
@@ -131,7 +169,7 @@ def _plain(value: Any) -> Any:
 def decide(policy: Policy, question: Asked) -> Decision:
     """The decision of either plane. A server that is not declared is unknown to everyone."""
     if isinstance(question.call, LlmCall):
-        return decide_llm(policy, question.identity, question.call, question.request)
+        return decide_llm(policy, question.identity, question.call, question.request, question.exposed)
     server = policy.servers.get(question.call.server)
     if server is None:
         return Decision(Verdict.DENY, Reason.SERVER_UNKNOWN)
@@ -140,10 +178,11 @@ def decide(policy: Policy, question: Asked) -> Decision:
 
 def from_record(policy: Policy, record: Mapping[str, Any]) -> Asked:
     """A question out of JSON: either {identity, call, request?} as in a policy test, or an audit record with subject,
-    groups, tenant, email, issuer, provider, plane, dialect, operation, model, server, method, name.
+    groups, tenant, email, issuer, provider, plane, dialect, operation, model, data_class, server, method, name.
 
-    Raises `PolicyError` that names the fields which are wrong. An audit record has no claims, arguments or headers:
-    conditions that need them cannot be evaluated again, and say so.
+    Raises `PolicyError` that names the fields which are wrong. An audit record has no claims, arguments, headers or
+    texts: conditions that need them cannot be evaluated again, and say so. The class that was found then is taken as
+    what the caller had seen.
     """
     written = record if "call" in record else _recorded(record)
     problems = [
@@ -174,6 +213,12 @@ def _recorded(record: Mapping[str, Any]) -> dict[str, Any]:
     )
     if plane == "mcp":
         call.setdefault("method", "")
+    else:
+        if record.get("data_class"):
+            call["exposed"] = record["data_class"]
+        size = record.get("bytes")
+        if isinstance(size, dict) and size.get("request"):
+            call["size"] = size["request"]
     return {"identity": identity, "call": {plane: call}, "request": some("path", "source")}
 
 

@@ -6,7 +6,7 @@ All problems are collected; a policy with a problem is never built.
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
@@ -14,10 +14,9 @@ from typing import Any, TypeVar
 from pydantic import ValidationError
 
 from extproc.errors import Problem, RuleError
-from extproc.exchange.model import JsonObject
 from extproc.identity.model import ClaimMapping, Issuer, KeySource
 from extproc.masking import Rule
-from extproc.policy.agents import compile_agent, condition
+from extproc.policy.agents import Finds, compile_agent, condition
 from extproc.policy.bedrock_host import service_of
 from extproc.policy.conditions import Scope
 from extproc.policy.documents import (
@@ -275,7 +274,7 @@ class _Compiler:
             )
         return _secret(document, spec, name, header)
 
-    def _detectors(self, profiles: Mapping[str, Profile]) -> dict[str, Callable[[JsonObject], bool]]:
+    def _detectors(self, profiles: Mapping[str, Profile]) -> dict[str, Finds]:
         """Those that policies name: a profile is compiled a second time for it."""
         wanted = {detect.profile for _, spec in self._of(AgentPolicySpec) for detect in spec.detect}
         return {name: profiles[name].finding() for name in sorted(wanted) if name in profiles}

@@ -43,6 +43,11 @@ VARIABLES: dict[str, tuple[Any, Scope, str]] = {
     "identity.claims": (_ANYTHING, Scope.IDENTITY, "Every claim of the token."),
     "request.path": (_STRING, Scope.PLACE, "The HTTP path as the client sent it."),
     "request.source": (_STRING, Scope.PLACE, "The client's address as the proxy saw it."),
+    "request.provider": (
+        _STRING,
+        Scope.PLACE,
+        'The provider whose host was asked for, by its name in the catalogue; "" for the gateway\'s own.',
+    ),
     "request.headers": (cel.Type.Map(_STRING, _STRING), Scope.PLACE, "Request headers, lower-case names."),
     "call.plane": (_STRING, Scope.PLACE, '"llm" or "mcp".'),
     "call.server": (_STRING, Scope.PLACE, 'The MCPServer\'s name; "" for LLM calls.'),

@@ -256,7 +256,7 @@ def _routed(
 ) -> Decision:
     """An allowed LLM call with the targets that can take it, or refused when there is none."""
     old = decision.obligations
-    level = _data_class(old.agents, identity, call, exposed)
+    level, notes = _data_class(old.agents, identity, call, exposed)
 
     def made() -> dict[str, Any]:
         return {**llm_facts(identity, call, model.name, request), "call.dataClass": word(level)}
@@ -269,33 +269,46 @@ def _routed(
 
     found = legs(model, call.dialect, level, Facts(made), key)
     if isinstance(found, NoTarget):
-        return Decision(Verdict.DENY, found.reason, found.rule, obligations=Obligations(data_class=level))
+        return Decision(
+            Verdict.DENY, found.reason, found.rule, obligations=Obligations(data_class=level, not_inspected=notes)
+        )
     first = found[0].target
     obligations = Obligations(
-        first.provider.upstream, first.model, old.masking, first.price, found, model.failover, level, old.agents
+        first.provider.upstream,
+        first.model,
+        old.masking,
+        first.price,
+        found,
+        model.failover,
+        level,
+        notes,
+        old.agents,
     )
     return Decision(decision.verdict, decision.reason, decision.rule, decision.message, obligations, decision.observed)
 
 
-def _data_class(agents: Sequence[AgentPolicy], identity: Identity, call: LlmCall, exposed: DataClass) -> DataClass:
+def _data_class(
+    agents: Sequence[AgentPolicy], identity: Identity, call: LlmCall, exposed: DataClass
+) -> tuple[DataClass, tuple[str, ...]]:
     """The highest of what the policies that let the call through say, what its token says, what its caller has seen,
-    and what is found in it."""
+    and what is found in it; with notes on what could not be looked into."""
     level = max(exposed, of_claim(identity.data_class))
     for agent in agents:
         level = max(level, agent.data_class)
     searching = [detector for agent in agents for detector in agent.detectors if detector.data_class > level]
     if not searching:
-        return level
+        return level, ()
+    notes: tuple[str, ...] = ()
     for detector in sorted(searching, key=lambda each: -each.data_class):
         if detector.data_class <= level:
             break
         try:
-            found = detector.finds(call.doc)
+            found, notes = detector.finds(call.doc)
         except Uninspectable:  # what could not be looked through is not taken to be harmless
             found = True
         if found:
             level = detector.data_class
-    return level
+    return level, notes
 
 
 def _granted(grant: ToolGrant, act: Act, name: str) -> tuple[bool, bool]:

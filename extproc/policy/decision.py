@@ -46,6 +46,7 @@ class Obligations:
     legs: tuple[Leg, ...] = ()
     failover: Failover = NO_FAILOVER
     data_class: DataClass = DataClass.PUBLIC
+    not_inspected: tuple[str, ...] = ()  # notes of detectors on what they could not look into
     agents: tuple[AgentPolicy, ...] = field(default=(), repr=False)
 
     @property

@@ -74,6 +74,7 @@ def _shared(identity: Identity, request: Mapping[str, Any]) -> dict[str, Any]:
     facts: dict[str, Any] = identity_facts(identity)
     facts["request.path"] = request.get("path", "")
     facts["request.source"] = request.get("source", "")
+    facts["request.provider"] = request.get("provider", "")
     headers = request.get("headers", {})
     facts["request.headers"] = headers if type(headers) is dict else dict(headers)
     return facts

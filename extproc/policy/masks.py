@@ -10,8 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from extproc.errors import Problem, RuleError
+from extproc.exchange import texts
 from extproc.exchange.model import JsonObject
 from extproc.masking import MaskFilter, Rule, RuleSet, literal_rule, rules
+from extproc.masking.finder import Finder
 from extproc.policy.complaints import similar
 from extproc.policy.documents import MaskLiterals, MaskPattern, MaskProfileSpec
 from extproc.policy.envelope import Document
@@ -36,9 +38,15 @@ class Profile:
         ruleset = RuleSet(self.rules.values(), actions=dict(self.actions))
         return Masking(self.name, lambda: MaskFilter(ruleset), self.rule)
 
-    def finding(self) -> Callable[[JsonObject], bool]:
-        """Whether a request holds a match of any of these rules."""
-        raise NotImplementedError
+    def finding(self) -> Callable[[JsonObject], tuple[bool, tuple[str, ...]]]:
+        """Whether a request holds a match of any of these rules, and notes on what could not be looked into."""
+        finder = Finder(self.rules.values())
+
+        def finds(doc: JsonObject) -> tuple[bool, tuple[str, ...]]:
+            said, notes = texts.of(doc)
+            return bool(finder.found(said, enough=1)), notes
+
+        return finds
 
 
 def union(profiles: Iterable[Profile]) -> Profile:

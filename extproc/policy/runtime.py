@@ -161,10 +161,10 @@ class Masking:
 
 @dataclass(frozen=True, slots=True)
 class Detector:
-    """A request in whose document `finds` is true holds data of `data_class`. It raises `errors.Uninspectable` for one
-    that cannot be looked through, which then counts as holding it."""
+    """A request in whose document `finds` is true holds data of `data_class`; with it come notes on what could not be
+    looked into. It raises `errors.Uninspectable` for one that cannot be looked through, which counts as holding it."""
 
-    finds: Callable[[JsonObject], bool]
+    finds: Callable[[JsonObject], tuple[bool, tuple[str, ...]]]
     data_class: DataClass
     rule: str
 

@@ -6,11 +6,13 @@ refusal is recorded with the caller's name.
 """
 
 from collections.abc import Mapping
+from functools import lru_cache
 
 from extproc.exchange import classify
 from extproc.exchange.classify import Route
 from extproc.exchange.encoding import readable
 from extproc.exchange.refusal import Reason, Refusal
+from extproc.policy import catalogue
 from extproc.policy.runtime import McpServer, Policy
 from extproc.session.events import RequestHeaders
 from extproc.session.stages import Arrived, Limits, Refused
@@ -41,6 +43,7 @@ def arrive(event: RequestHeaders, policy: Policy) -> Arrived | Refused:
         voice,
         server or policy.servers.get(route.server),
         not event.end_of_stream,
+        _asked(headers.get(":authority", "")),
     )
 
 
@@ -96,6 +99,9 @@ def _at_host(server: McpServer, method: str, path: str, headers: Mapping[str, st
     if method not in _MCP_METHODS:
         return Refusal.of(Reason.HTTP_METHOD, headers=(("allow", ", ".join(_MCP_METHODS)),))
     return Route("mcp", server=server.name)
+
+
+_asked = lru_cache(maxsize=256)(catalogue.asked)
 
 
 def _agent(said: str) -> str:

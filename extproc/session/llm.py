@@ -20,7 +20,7 @@ from extproc.policy.runtime import Policy
 from extproc.policy.sensitivity import DataClass
 from extproc.session import forwarding, plan
 from extproc.session.actions import RequestBodyReply
-from extproc.session.outgoing import NOTHING, Asking, authenticated, outgoing, slim
+from extproc.session.outgoing import NOTHING, Asking, authenticated, outgoing, slim, with_usage
 from extproc.session.ports import Credentials
 from extproc.session.secret_filter import SecretFilter
 from extproc.session.stages import Admitted, Forward, Judged, Limits, Local, Refused, RequestFacts
@@ -111,7 +111,7 @@ def _judged(
     call: LlmCall, decision: Decision, mask: TextFilter | None, leg: Leg, reply: Reply | None, secret: bytes
 ) -> Judged:
     dialect = classify.DIALECTS[leg.dialect]
-    spoken = call if leg.translation is None else _spoken(call, leg)
+    spoken = with_usage(call, leg) if leg.translation is None else _spoken(call, leg)
     must_read = mask is not None or reply is not None
     if secret and reply is None and leg.dialect.startswith("bedrock-"):
         # Its streams are frames with checksums, and InvokeModel's have base64 in them: no place to exchange bytes in.
@@ -134,8 +134,11 @@ def _judged(
 
 
 def _spoken(call: LlmCall, leg: Leg) -> LlmCall:
-    framing = call.framing if isinstance(leg.translation, SameBody) else ""
-    return LlmCall(leg.dialect, call.operation, leg.target.model, call.stream, framing=framing)
+    model = leg.target.model
+    if isinstance(leg.translation, SameBody):
+        hides = with_usage(call, leg).hide_usage
+        return LlmCall(leg.dialect, call.operation, model, call.stream, framing=call.framing, hide_usage=hides)
+    return LlmCall(leg.dialect, call.operation, model, call.stream)
 
 
 def failed(headers: Mapping[str, str]) -> Refusal | None:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from extproc.errors import BadRequest
-from extproc.exchange import classify, json_body
+from extproc.exchange import classify, json_body, openai_usage
 from extproc.exchange.model import NOWHERE, LlmCall, Place
 from extproc.exchange.refusal import Reason, Refusal
 from extproc.exchange.translation.foreign_headers import foreign
@@ -49,7 +49,8 @@ def outgoing(
     """The request for a leg's target. `cluster` stands in for the upstream's own; `more` are headers to set besides."""
     upstream, model = leg.target.provider.upstream, leg.target.model
     if leg.translation is None:
-        spoken, body = call, classify.DIALECTS[leg.dialect].write(call, model)
+        spoken = with_usage(call, leg)
+        body = classify.DIALECTS[leg.dialect].write(spoken, model)
         path = own_path(call, leg.dialect, model, asking)
         dropped: tuple[str, ...] = ()
         added: Pairs = ()
@@ -58,9 +59,12 @@ def outgoing(
             translated = leg.translation.request(_with_betas(call, asking.headers), model)
         except BadRequest as error:
             return Refusal.of(Reason(error.reason), message=error.message, status=error.status)
-        framing = call.framing if isinstance(leg.translation, SameBody) else ""
-        spoken = LlmCall(leg.dialect, call.operation, model, translated.stream, doc=translated.doc, framing=framing)
-        body = json_body.encode(translated.doc)
+        same = isinstance(leg.translation, SameBody)
+        framing = call.framing if same else ""
+        asks = same and with_usage(call, leg).hide_usage
+        doc = openai_usage.asking(translated.doc) if asks else translated.doc
+        spoken = LlmCall(leg.dialect, call.operation, model, translated.stream, doc=doc, framing=framing)
+        body = json_body.encode(doc)
         path = classify.DIALECTS[leg.dialect].path(spoken, model)
         dropped, added = translated.dropped, translated.headers
     path = upstream.path + path
@@ -104,6 +108,11 @@ def authenticated(
 _SIGNED = {"content-type": "application/json"}  # what is set on every request, and by nobody on the way
 
 
+def with_usage(call: LlmCall, leg: Leg) -> LlmCall:
+    """The call as it asks for the usage of a stream: not at all, at a provider that refuses to be asked."""
+    return replace(call, hide_usage=False) if call.hide_usage and not leg.target.provider.asks_usage else call
+
+
 def slim(call: LlmCall) -> LlmCall:
     """A call without its document: a prompt of megabytes is not held while its answer streams. (`dataclasses.replace`
     costs several times as much.)"""
@@ -116,6 +125,7 @@ def slim(call: LlmCall) -> LlmCall:
         call.server_tools,
         call.max_tokens,
         framing=call.framing,
+        hide_usage=call.hide_usage,
     )
 
 

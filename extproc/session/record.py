@@ -61,6 +61,8 @@ def build(ended: Ended) -> dict[str, Any]:
         entry["operation"] = arrived.route.operation
         entry["source"] = arrived.source
         entry["user_agent"] = arrived.agent
+        if arrived.provider:
+            entry["asked_provider"] = arrived.provider
     if ended.identity is not None:
         _who(entry, ended.identity)
     _what(entry, ended.call)
@@ -162,13 +164,14 @@ def _cost(entry: dict[str, Any], ended: Ended) -> None:
     mode, judged = ended.mode, ended.judged
     answer = mode.answer if mode is not None else None
     mask = judged.mask if judged is not None else None
-    notes = (*(mode.notes if mode is not None else ()), *(answer.notes if answer is not None else ()))
+    said = ended.decision.obligations.not_inspected if ended.decision is not None else ()
+    notes = (*said, *(mode.notes if mode is not None else ()), *(answer.notes if answer is not None else ()))
     entry["obligations"] = _done(judged, mode)
     entry["guards_not_applied"] = [note for note in notes if note in _NOT_APPLIED]
     entry["notes"] = [note for note in notes if note not in _NOT_APPLIED]
     entry["masked"] = dict(mask.counts) if mask is not None else {}
-    if mode is not None and mode.hidden:
-        entry["masked"]["credential"] = mode.hidden
+    if mode is not None and mode.hidden:  # in bytes; a `SecretFilter` has counted its own
+        entry["masked"]["credential"] = mode.hidden + entry["masked"].get("credential", 0)
     if answer is not None:
         entry["usage"] = _usage(answer.usage)
         price = judged.leg.target.price if judged is not None and judged.leg is not None else None

@@ -44,6 +44,7 @@ class Arrived:
     voice: Voice
     server: McpServer | None
     has_body: bool
+    provider: str = ""  # whose host was asked for, by its name in the catalogue
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +115,7 @@ class Local:
 
 
 class RequestFacts(Mapping[str, Any]):
-    """What conditions may read of the request: `path`, `source`, `size` and `headers`, credentials not among them; and
+    """What conditions may read of the request: `path`, `source`, `provider`, `size` and `headers`, credentials not among them; and
     the exchange's `id`. Each is made when it is asked for, because most decisions ask for none."""
 
     __slots__ = ("_admitted", "_id", "_size")
@@ -143,7 +144,7 @@ class RequestFacts(Mapping[str, Any]):
         return len(_FACTS)
 
 
-_FACTS = ("path", "source", "headers", "size", "id")
+_FACTS = ("path", "source", "headers", "size", "id", "provider")
 
 
 _SECRET = frozenset({"authorization", "proxy-authorization", "x-api-key", "api-key", "x-goog-api-key", "cookie"})

@@ -183,6 +183,7 @@ class Gateway:
                 audit_max_bytes=settings.audit_max_bytes,
                 audit_backups=settings.audit_backups,
                 lock=str(self._folder / "stdout.lock"),
+                exposure=str(self._folder / "exposure"),
                 drain=settings.drain,
                 max_request_bytes=settings.max_request_bytes,
                 max_answer_bytes=settings.max_answer_bytes,

@@ -14,6 +14,7 @@ FACTS = {
     "identity.claims": {"n": 3, "deep": {"list": [1, {"x": "y"}]}, "flag": True, "text": "true", "none": None},
     "request.path": "/v1",
     "request.source": "10.0.0.1",
+    "request.provider": "openai",
     "request.headers": {"x-team": "red"},
     "call.plane": "llm",
     "call.server": "",

@@ -23,6 +23,7 @@ def test_conditions_read_path_source_and_headers_but_no_credential(facts):
         "source": "10.0.0.1:5",
         "headers": {"x-team": "a"},
         "size": 0,
+        "provider": "",
         "id": "",
     }
 
