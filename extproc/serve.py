@@ -54,8 +54,8 @@ class WorkerSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw
     """What a worker is told at start. Sizes in bytes, times in seconds.
 
     `audit`: where records go, each "stdout:json", "stdout:text" or "file:PATH"; "{index}" in a path is the worker's.
-    `lock`: a file that workers sharing one stdout lock for long lines. `status_fd`: -1 for none. `exposure`: the file in
-    which the workers of a host remember who has seen sensitive data; "" for one worker alone.
+    `lock`: a file that workers sharing one stdout lock for long lines. `status_fd`: -1 for none. `exposure`: the
+    file in which the workers of a host remember who has seen sensitive data; "" for one worker alone.
     """
 
     address: str
