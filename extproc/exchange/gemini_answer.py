@@ -375,8 +375,10 @@ class GeminiAnswer(SseAnswer):
             own.input_tokens = (prompt or 0) + (tool or 0)
         answer, thoughts = count(usage, "candidatesTokenCount"), count(usage, "thoughtsTokenCount")
         if answer is not None or thoughts is not None:
-            own.output_tokens = (answer or 0) + (thoughts or 0)
-            own.reasoning_tokens = thoughts
+            before = own.reasoning_tokens or 0
+            answer = max((own.output_tokens or 0) - before, 0) if answer is None else answer
+            own.reasoning_tokens = own.reasoning_tokens if thoughts is None else thoughts
+            own.output_tokens = answer + (own.reasoning_tokens or 0)
         cached = count(usage, "cachedContentTokenCount")
         own.cached_tokens = own.cached_tokens if cached is None else cached
 

@@ -49,6 +49,7 @@ class LlmCall:
     betas: tuple[
         str, ...
     ] = ()  # the client's `anthropic-beta` header, each value by itself; only Anthropic's API has it
+    hide_usage: bool = False  # see `openai_usage`
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,14 +2,16 @@
 
 from typing import Any
 
-from extproc.exchange import fields, json_body, openai_error, sse
+from extproc.exchange import fields, json_body, openai_error, openai_usage, sse
 from extproc.exchange.keys import Keys
 from extproc.exchange.model import NOWHERE, Answer, JsonObject, LlmCall, Place
 from extproc.exchange.openai_chat_answer import OpenAiChatAnswer
 from extproc.exchange.refusal import Refusal, Rendered
 from extproc.exchange.text import TextFilter
 
-_TOP = fields.top("functions", "web_search_options", "data_sources", "max_tokens", "max_completion_tokens")
+_TOP = fields.top(
+    "functions", "web_search_options", "data_sources", "max_tokens", "max_completion_tokens", openai_usage.OPTIONS
+)
 _TOOL = Keys("type", "function", "custom", "name", "model")
 
 
@@ -21,19 +23,22 @@ class OpenAiChat:
     def read(self, operation: str, doc: JsonObject, place: Place = NOWHERE) -> LlmCall:
         fields.check(doc, _TOP)
         tools, server_tools = _tools(doc)
+        stream = fields.flag(doc, "stream")
         return LlmCall(
             dialect=self.name,
             operation=operation,
             model=place.model or fields.model(doc),
-            stream=fields.flag(doc, "stream"),
+            stream=stream,
             tools=tools,
             server_tools=server_tools,
             max_tokens=fields.number(doc, "max_completion_tokens", "max_tokens"),
             doc=doc,
+            hide_usage=openai_usage.hides(doc, stream=stream),
         )
 
     def write(self, call: LlmCall, model: str) -> bytes:
-        return json_body.encode({**call.doc, "model": model})
+        doc = openai_usage.asking(call.doc) if call.hide_usage else call.doc
+        return json_body.encode({**doc, "model": model})
 
     def path(self, call: LlmCall, model: str) -> str:  # noqa: ARG002  (the Protocol's signature)
         return "/v1/chat/completions"
@@ -51,8 +56,8 @@ class OpenAiChat:
         """One data line with the error, which SDKs raise. No `[DONE]`: it would say that the answer is whole."""
         return sse.encode("", json_body.encode({"error": openai_error.error(refusal)}))
 
-    def answer(self, call: LlmCall, mask: TextFilter | None) -> Answer:  # noqa: ARG002  (the Protocol's signature)
-        return OpenAiChatAnswer(mask)
+    def answer(self, call: LlmCall, mask: TextFilter | None) -> Answer:
+        return OpenAiChatAnswer(mask, hide_usage=call.hide_usage)
 
 
 def _tools(doc: JsonObject) -> tuple[tuple[str, ...], tuple[str, ...]]:

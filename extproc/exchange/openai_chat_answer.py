@@ -8,6 +8,8 @@ text token by token and are dropped.
 
 A choice's channels end with its finish_reason. What they still hold goes into a chunk of its own before that one
 (or into that one, if it brings text for the same place), so that clients that stop at finish_reason have it.
+
+Usage that the client did not ask for is counted and hidden (see `openai_usage`, `openai_hiding`).
 """
 
 from dataclasses import dataclass, field
@@ -15,13 +17,14 @@ from itertools import pairwise
 from typing import Any
 
 from extproc.errors import Uninspectable
-from extproc.exchange import json_body, sealed, sse
+from extproc.exchange import json_body, openai_usage, sealed, sse
 from extproc.exchange.channel import Channel, TextChannel, clean
 from extproc.exchange.json_text import JsonTextStream
 from extproc.exchange.leaves import Leaves, Shape
 from extproc.exchange.model import JsonObject
+from extproc.exchange.openai_hiding import HidingAnswer
 from extproc.exchange.seams import Place
-from extproc.exchange.sse_answer import SseAnswer, count
+from extproc.exchange.sse_answer import count
 from extproc.exchange.text import TextFilter
 
 _SHAPE = Shape(
@@ -155,13 +158,13 @@ class _Choice:
         self.inside.update(paths)
 
 
-class OpenAiChatAnswer(SseAnswer):
+class OpenAiChatAnswer(HidingAnswer):
     """Implements `exchange.model.Answer`. `blank` is a choice that brings nothing."""
 
     blank: JsonObject = {"delta": {}}  # noqa: RUF012  (never changed)
 
-    def __init__(self, mask: TextFilter | None) -> None:
-        super().__init__(mask, _SHAPE)
+    def __init__(self, mask: TextFilter | None, *, hide_usage: bool = False) -> None:
+        super().__init__(mask, _SHAPE, hide_usage=hide_usage)
         self._choices: dict[int, _Choice] = {}
         self._open: dict[int, None] = {}  # choices with open channels
         self._reasons: dict[int, str] = {}
@@ -191,6 +194,8 @@ class OpenAiChatAnswer(SseAnswer):
                 self.finish_reasons = tuple(self._reasons[index] for index in sorted(self._reasons))
 
     def mask_event(self, leaves: Leaves, name: str, doc: JsonObject) -> bytes:
+        if self.hides and openai_usage.take(doc):
+            return b""
         before: list[bytes] = []
         choices = doc.get("choices")
         if type(choices) is list:

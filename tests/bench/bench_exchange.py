@@ -13,6 +13,9 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 from extproc.exchange import json_body
 from extproc.exchange.classify import DIALECTS, classify
 from extproc.exchange.json_text import JsonTextStream
+from extproc.exchange.model import LlmCall
+
+CALL = LlmCall("", "chat", "m")  # of which readers want nothing here
 
 
 class Nothing:
@@ -79,14 +82,14 @@ def measure(label, call, budget=None, number=20_000):
 
 def main():
     for name, event in (("openai-chat", CHAT), ("anthropic-messages", CLAUDE), ("openai-responses", RESPONSES)):
-        masked, plain = DIALECTS[name].answer(None, Nothing()), DIALECTS[name].answer(None, None)
+        masked, plain = DIALECTS[name].answer(CALL, Nothing()), DIALECTS[name].answer(CALL, None)
         measure(f"{name}: masked event", lambda a=masked, e=event: a.feed(e), 8 if name == "openai-chat" else None)
         measure(f"{name}: event without a mask", lambda a=plain, e=event: a.feed(e))
-    tool = DIALECTS["openai-chat"].answer(None, Nothing())
+    tool = DIALECTS["openai-chat"].answer(CALL, Nothing())
     measure("openai-chat: masked tool-call event", lambda: tool.feed(TOOL))
     chat = DIALECTS["openai-chat"]
-    measure(f"document of {len(DOCUMENT)} bytes", lambda: chat.answer(None, Nothing()).document(DOCUMENT), 25)
-    measure(f"document of {len(DOCUMENT)} bytes, no mask", lambda: chat.answer(None, None).document(DOCUMENT))
+    measure(f"document of {len(DOCUMENT)} bytes", lambda: chat.answer(CALL, Nothing()).document(DOCUMENT), 25)
+    measure(f"document of {len(DOCUMENT)} bytes, no mask", lambda: chat.answer(CALL, None).document(DOCUMENT))
     measure(f"request of {len(REQUEST)} bytes: decode and read", lambda: chat.read("chat", json_body.decode(REQUEST)))
     call = chat.read("chat", json_body.decode(REQUEST))
     measure(f"request of {len(REQUEST)} bytes: write", lambda: chat.write(call, "gpt-5-mini-2026-01-01"))

@@ -12,7 +12,9 @@ from extproc.errors import BadRequest, Uninspectable
 from extproc.exchange import json_body, sse
 from extproc.exchange.classify import DIALECTS
 from extproc.exchange.json_text import JsonTextStream, mask_json_text
-from extproc.exchange.model import Place
+from extproc.exchange.model import LlmCall, Place
+
+CALL = LlmCall("", "chat", "m")  # of which readers want nothing here
 
 _spec = importlib.util.spec_from_file_location(
     "exchange_transcript_property", Path(__file__).parents[1] / "golden" / "transcript.py"
@@ -128,8 +130,8 @@ def gemini_streams(draw):
 
 
 def check(name, stream, chunks):
-    out = transcript.run(DIALECTS[name].answer(None, transcript.FakeFilter()), chunks)
-    assert out == transcript.run(DIALECTS[name].answer(None, transcript.FakeFilter()), [stream])
+    out = transcript.run(DIALECTS[name].answer(CALL, transcript.FakeFilter()), chunks)
+    assert out == transcript.run(DIALECTS[name].answer(CALL, transcript.FakeFilter()), [stream])
     transcript.same_view(name, out, stream)
     return out
 
@@ -219,12 +221,12 @@ def test_hostile_bytes_raise_nothing_but_our_own_errors(body):
         with suppress(error):
             json_body.encode(decode(body))
     for dialect in DIALECTS.values():
-        answer = dialect.answer(None, transcript.FakeFilter())
+        answer = dialect.answer(CALL, transcript.FakeFilter())
         with suppress(Uninspectable):
             answer.feed(b"data: " + body)
             answer.feed(b"\n\n" + body)
         answer.finish()
-        assert dialect.answer(None, None).feed(body) == body
+        assert dialect.answer(CALL, None).feed(body) == body
 
 
 KEYS = ["type", "choices", "delta", "index", "content", "message", "usage", "response", "item", "part", "error", "tool",
@@ -247,12 +249,12 @@ def test_documents_of_any_shape_raise_nothing_but_our_own_errors(name, doc, kind
     body = json.dumps(doc).encode()
     for mask in (None, transcript.FakeFilter()):
         try:
-            DIALECTS[name].answer(None, mask).document(body)
+            DIALECTS[name].answer(CALL, mask).document(body)
         except Uninspectable:
             assert mask
         if isinstance(doc, dict):
             body = json.dumps({**doc, "type": kind} if kind else doc).encode()
-        answer = DIALECTS[name].answer(None, mask)
+        answer = DIALECTS[name].answer(CALL, mask)
         try:
             answer.feed(b"data: " + body + b"\n\ndata: " + body + b"\n\n")
         except Uninspectable:
@@ -399,7 +401,7 @@ def leaves_of(node, path, joined):
 @given(st.sampled_from(sorted(EVENTS)), st.data())
 def test_no_secret_is_cut_across_events_of_any_shape_in_any_order(name, data):
     docs = data.draw(st.lists(EVENTS[name], min_size=2, max_size=6))
-    answer = DIALECTS[name].answer(None, transcript.FakeFilter())
+    answer = DIALECTS[name].answer(CALL, transcript.FakeFilter())
     out = b""
     try:
         for doc in docs:

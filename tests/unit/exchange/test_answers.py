@@ -8,7 +8,9 @@ import pytest
 from extproc.errors import Uninspectable
 from extproc.exchange import json_body
 from extproc.exchange.classify import DIALECTS
-from extproc.exchange.model import Place
+from extproc.exchange.model import LlmCall, Place
+
+CALL = LlmCall("", "chat", "m")  # of which readers want nothing here
 
 GOLDEN = Path(__file__).parents[2] / "golden"
 # what another dialect's transcripts show already: the same class at another path
@@ -113,16 +115,16 @@ def test_a_masked_document(case, transcript):
     ids=["HTML", "[]", '""', "{", "deep"],
 )
 def test_a_document_that_is_no_object_does_not_pass_a_mask(name, body, fake):
-    answer = DIALECTS[name].answer(None, fake)
+    answer = DIALECTS[name].answer(CALL, fake)
     with pytest.raises(Uninspectable) as caught:
         answer.document(body)
     assert "SECRET" not in caught.value.message
-    assert DIALECTS[name].answer(None, None).document(body) is body
+    assert DIALECTS[name].answer(CALL, None).document(body) is body
 
 
 @pytest.mark.parametrize("name", DIALECTS)
 def test_an_empty_document_passes(name, fake):
-    assert DIALECTS[name].answer(None, fake).document(b"") == b""
+    assert DIALECTS[name].answer(CALL, fake).document(b"") == b""
 
 
 @pytest.mark.parametrize("name", SSE)
@@ -132,19 +134,19 @@ def test_an_empty_document_passes(name, fake):
     ids=["text", "[]", "null", "{", "NaN", "?"],
 )
 def test_an_event_that_cannot_be_read_ends_a_masked_stream_for_good(name, data, fake):
-    answer = DIALECTS[name].answer(None, fake)
+    answer = DIALECTS[name].answer(CALL, fake)
     with pytest.raises(Uninspectable):
         answer.feed(b"data: " + data + b"\n\n")
     with pytest.raises(Uninspectable):
         answer.feed(b"data: {}\n\n")
     assert answer.finish() == b""
-    unmasked = DIALECTS[name].answer(None, None)
+    unmasked = DIALECTS[name].answer(CALL, None)
     assert unmasked.feed(b"data: " + data + b"\n\n") == b"data: " + data + b"\n\n"
 
 
 @pytest.mark.parametrize("name", SSE)
 def test_an_unreadable_rest_of_a_stream_is_dropped_with_a_note(name, fake):
-    answer = DIALECTS[name].answer(None, fake)
+    answer = DIALECTS[name].answer(CALL, fake)
     assert answer.feed(b'data: {"a":"SECRET-TO') == b""
     assert answer.finish() == b""
     assert answer.notes == ("unfinished-event-dropped",)
@@ -152,7 +154,7 @@ def test_an_unreadable_rest_of_a_stream_is_dropped_with_a_note(name, fake):
 
 @pytest.mark.parametrize("name", SSE)
 def test_comments_and_blocks_without_data_carry_no_text(name, fake):
-    answer = DIALECTS[name].answer(None, fake)
+    answer = DIALECTS[name].answer(CALL, fake)
     assert answer.feed(b": SECRET-TOKEN\n") == b":\n\n"
     assert answer.feed(b"event: SECRET-TOKEN\nid: SECRET-TOKEN\n\ndata:\n\n") == b""
 
@@ -165,7 +167,7 @@ def test_an_unknown_event_is_masked_to_its_last_key(name, fake):
         "SECRET-TOKEN": 1,
         "x": "SECRET-TOKEN",
     }
-    out = DIALECTS[name].answer(None, fake).feed(b"event: new\ndata: " + json_body.encode(doc) + b"\n\n")
+    out = DIALECTS[name].answer(CALL, fake).feed(b"event: new\ndata: " + json_body.encode(doc) + b"\n\n")
     assert b"SECRET" not in out
     assert b"4111" not in out
 
@@ -197,7 +199,7 @@ def test_an_unknown_event_is_masked_to_its_last_key(name, fake):
     ],
 )
 def test_text_after_its_end_is_not_passed(name, first, late, fake):
-    answer = DIALECTS[name].answer(None, fake)
+    answer = DIALECTS[name].answer(CALL, fake)
     for doc in first if isinstance(first, list) else [first]:
         answer.feed(b"data: " + json_body.encode(doc) + b"\n\n")
     with pytest.raises(Uninspectable):
@@ -208,7 +210,7 @@ def test_halves_of_a_character_in_two_deltas_are_joined_before_they_are_masked(t
     raw = b"".join(
         b'data: {"choices":[{"index":0,"delta":{"content":"%b"}}]}\n\n' % piece for piece in (b"a\\ud83d", b"\\udd11b")
     )
-    out = transcript.run(DIALECTS["openai-chat"].answer(None, transcript.FakeFilter()), [raw])
+    out = transcript.run(DIALECTS["openai-chat"].answer(CALL, transcript.FakeFilter()), [raw])
     assert transcript.view("openai-chat", out) == {(0, "content"): "a[key]b"}
 
 
@@ -217,17 +219,17 @@ def test_a_tool_name_in_pieces_is_masked_as_a_whole_or_refused(fake):
         call = {"index": 0, "function": {"name": name}}
         return b"data: " + json_body.encode({"choices": [{"index": 0, "delta": {"tool_calls": [call]}}]}) + b"\n\n"
 
-    answer = DIALECTS["openai-chat"].answer(None, fake)
+    answer = DIALECTS["openai-chat"].answer(CALL, fake)
     assert b'"name":"get_"' in answer.feed(chunk("get_"))
     assert b'"name":"weather [masked]"' in answer.feed(chunk("weather SECRET-TOKEN"))
-    answer = DIALECTS["openai-chat"].answer(None, fake)
+    answer = DIALECTS["openai-chat"].answer(CALL, fake)
     answer.feed(chunk("SECRET-"))
     with pytest.raises(Uninspectable):
         answer.feed(chunk("TOKEN"))
 
 
 def test_an_oversized_event_only_stops_the_reading_when_nothing_is_masked():
-    answer = DIALECTS["openai-chat"].answer(None, None)
+    answer = DIALECTS["openai-chat"].answer(CALL, None)
     piece = b"x" * (1 << 20)
     assert all(answer.feed(piece) is piece for _ in range(18))
     assert answer.notes == ("usage-unread",)
@@ -242,14 +244,14 @@ def test_parts_of_content_and_nested_thinking_are_channels(transcript):
 
     raw = think("a SECRET-") + think("TOKEN b SEC") + chunk({"content": [{"type": "text", "text": "SECRET-"}]})
     raw += chunk({"content": [{"type": "text", "text": "TOKEN SE"}]})
-    out = transcript.run(DIALECTS["openai-chat"].answer(None, transcript.FakeFilter()), [raw])
+    out = transcript.run(DIALECTS["openai-chat"].answer(CALL, transcript.FakeFilter()), [raw])
     parts = [part for _, doc in transcript.events(out) for part in doc["choices"][0]["delta"].get("content", [])]
     assert "".join(part["thinking"][0]["text"] for part in parts if part["type"] == "thinking") == "a [masked] b SEC"
     assert "".join(part["text"] for part in parts if part["type"] == "text") == "[masked] SE"
 
 
 def test_text_that_a_block_or_part_starts_with_belongs_to_its_channel(fake):
-    answer = DIALECTS["openai-responses"].answer(None, fake)
+    answer = DIALECTS["openai-responses"].answer(CALL, fake)
     part = {"type": "output_text", "text": "SECRET-", "annotations": []}
     where = {"item_id": "m", "output_index": 0, "content_index": 0}
     events = [
@@ -274,7 +276,7 @@ def test_a_signature_comes_after_all_of_the_text_it_signs(transcript):
         return b"data: " + json_body.encode(doc) + b"\n\n"
 
     raw = delta("thinking_delta", "thinking", "hm SECRET") + delta("signature_delta", "signature", "U0VD")
-    answer = DIALECTS["anthropic-messages"].answer(None, transcript.FakeFilter())
+    answer = DIALECTS["anthropic-messages"].answer(CALL, transcript.FakeFilter())
     deltas = [doc["delta"] for _, doc in transcript.events(transcript.run(answer, [raw]))]
     assert [d.get("thinking", d.get("signature")) for d in deltas] == ["hm ", "SECRET", "U0VD"]
     assert answer.notes == ("uninspected-signature",)
@@ -282,17 +284,17 @@ def test_a_signature_comes_after_all_of_the_text_it_signs(transcript):
 
 @pytest.mark.parametrize("choices", [{"x": "SECRET-TOKEN"}, "SECRET-TOKEN", {"choices": [{"text": "SECRET-TOKEN"}]}])
 def test_choices_that_are_no_list_are_masked_like_anything_unknown(choices, fake):
-    out = DIALECTS["openai-chat"].answer(None, fake).feed(b"data: " + json_body.encode({"choices": choices}) + b"\n\n")
+    out = DIALECTS["openai-chat"].answer(CALL, fake).feed(b"data: " + json_body.encode({"choices": choices}) + b"\n\n")
     assert b"[masked]" in out
     assert b"SECRET" not in out
 
 
 def test_usage_is_read_however_the_upstream_writes_its_json():
     raw = b'data: {"model": "m", "choices": []}\n\ndata: {"choices": [], "usage": {"prompt_tokens": 3}}\n\n'
-    answer = DIALECTS["openai-chat"].answer(None, None)
+    answer = DIALECTS["openai-chat"].answer(CALL, None)
     answer.feed(raw)
     assert answer.usage.input_tokens == 3
 
 
 def test_an_event_name_that_is_not_the_type_is_text(fake):
-    assert b"SECRET" not in DIALECTS["openai-chat"].answer(None, fake).feed(b"event: SECRET-TOKEN\ndata: {}\n\n")
+    assert b"SECRET" not in DIALECTS["openai-chat"].answer(CALL, fake).feed(b"event: SECRET-TOKEN\ndata: {}\n\n")

@@ -11,7 +11,10 @@ import pytest
 from extproc.errors import Uninspectable
 from extproc.exchange import eventstream, json_body
 from extproc.exchange.classify import DIALECTS
+from extproc.exchange.model import LlmCall
 from extproc.masking import MaskFilter, RuleSet, rules
+
+CALL = LlmCall("", "chat", "m")  # of which readers want nothing here
 
 CHAT, RESPONSES, CLAUDE = "openai-chat", "openai-responses", "anthropic-messages"
 SHIPPED = RuleSet(rules())
@@ -36,7 +39,7 @@ def framed(name, answer, doc):
 
 def passed(name, docs, mask):
     """What leaves of a stream until it ends or is refused. What comes in base64 is shown without."""
-    answer = DIALECTS[name].answer(None, mask)
+    answer = DIALECTS[name].answer(CALL, mask)
     out = bytearray()
     try:
         for doc in docs:
@@ -226,7 +229,7 @@ def test_places_without_end_are_refused_and_not_remembered(fake):
 )
 def test_numbers_are_masked_where_the_api_does_not_count(name, doc):
     assert b"4111" not in passed(name, [doc], MaskFilter(SHIPPED))
-    assert b"4111" not in DIALECTS[name].answer(None, MaskFilter(SHIPPED)).document(json.dumps(doc).encode())
+    assert b"4111" not in DIALECTS[name].answer(CALL, MaskFilter(SHIPPED)).document(json.dumps(doc).encode())
 
 
 KEY = "ghp_abcdefghijklmnopqrstuvwxyz0123456789"
@@ -264,7 +267,7 @@ KEY = "ghp_abcdefghijklmnopqrstuvwxyz0123456789"
 def test_structure_passes_only_if_it_is_what_its_name_says(name, doc):
     for out in (
         passed(name, [doc], MaskFilter(SHIPPED)),
-        DIALECTS[name].answer(None, MaskFilter(SHIPPED)).document(json.dumps(doc).encode()),
+        DIALECTS[name].answer(CALL, MaskFilter(SHIPPED)).document(json.dumps(doc).encode()),
     ):
         assert b"ghp_" not in out
         assert b"Z2hwX2" not in out
@@ -277,7 +280,7 @@ def test_identifiers_and_unreadable_parts_pass_as_they_are():
         "role": "assistant",
         "content": [{"type": "redacted_thinking", "data": sealed}, {"type": "tool_use", "id": "toolu_01A09q90qw90"}],
     }
-    answer = DIALECTS[CLAUDE].answer(None, MaskFilter(SHIPPED))
+    answer = DIALECTS[CLAUDE].answer(CALL, MaskFilter(SHIPPED))
     assert json.loads(answer.document(json_body.encode(doc))) == doc
     assert answer.notes == ("uninspected-data",)
 
@@ -288,14 +291,14 @@ def test_keys_that_become_alike_by_masking_all_stay():
         "ada@example.com": 4,
         "bob@example.com": 5,
     }
-    out = json.loads(DIALECTS[RESPONSES].answer(None, MaskFilter(SHIPPED)).document(json_body.encode(doc)))
+    out = json.loads(DIALECTS[RESPONSES].answer(CALL, MaskFilter(SHIPPED)).document(json_body.encode(doc)))
     assert [*out.values()][1:] == [4, 5]
     assert [*out["metadata"].values()] == [1, 2, 3]
     assert "@" not in json.dumps(out)
     keys = {f"u{number}@example.com": number for number in range(8000)}
     began = time.process_time()
     out = json.loads(
-        DIALECTS[RESPONSES].answer(None, MaskFilter(SHIPPED)).document(json_body.encode({"metadata": keys}))
+        DIALECTS[RESPONSES].answer(CALL, MaskFilter(SHIPPED)).document(json_body.encode({"metadata": keys}))
     )
     assert [*out["metadata"].values()] == [*keys.values()]
     assert time.process_time() - began < 2

@@ -11,7 +11,10 @@ import pytest
 from extproc.errors import BadRequest
 from extproc.exchange import json_body
 from extproc.exchange.classify import DIALECTS
+from extproc.exchange.model import LlmCall
 from extproc.exchange.refusal import Reason, Refusal
+
+CALL = LlmCall("", "chat", "m")  # of which readers want nothing here
 
 CHAT, RESPONSES, CLAUDE = (DIALECTS[name] for name in ("openai-chat", "openai-responses", "anthropic-messages"))
 GOLDEN = Path(__file__).parents[2] / "golden"
@@ -115,7 +118,7 @@ def test_the_sdk_lists_exactly_the_models_named(dialect):
 
 def test_the_anthropic_sdk_assembles_a_masked_stream(transcript):
     raw = (GOLDEN / "anthropic-messages/thinking-and-tool-use/answer.sse").read_bytes()
-    body = transcript.run(CLAUDE.answer(None, transcript.FakeFilter()), [raw])
+    body = transcript.run(CLAUDE.answer(CALL, transcript.FakeFilter()), [raw])
     client = sdk(CLAUDE, 200, [("content-type", "text/event-stream")], body)
     with client, client.messages.stream(model="m", max_tokens=9, messages=[]) as stream:
         message = stream.get_final_message()
@@ -127,12 +130,12 @@ def test_the_anthropic_sdk_assembles_a_masked_stream(transcript):
 def test_the_openai_sdk_assembles_masked_streams(transcript):
     headers = [("content-type", "text/event-stream")]
     raw = (GOLDEN / "openai-chat/tool-arguments/answer.sse").read_bytes()
-    body = transcript.run(CHAT.answer(None, transcript.FakeFilter()), [raw])
+    body = transcript.run(CHAT.answer(CALL, transcript.FakeFilter()), [raw])
     with sdk(CHAT, 200, headers, body) as client:
         chunks = list(ask(CHAT, client, stream=True))
     assert chunks[-1].choices[0].finish_reason == "tool_calls"
     raw = (GOLDEN / "openai-responses/text-secret-across-deltas/answer.sse").read_bytes()
-    body = transcript.run(RESPONSES.answer(None, transcript.FakeFilter()), [raw])
+    body = transcript.run(RESPONSES.answer(CALL, transcript.FakeFilter()), [raw])
     with sdk(RESPONSES, 200, headers, body) as client:
         events = list(ask(RESPONSES, client, stream=True))
     assert [event.sequence_number for event in events] == list(range(len(events)))
@@ -254,7 +257,7 @@ def test_of_two_limits_on_output_the_larger_counts():
 
 
 def test_the_answer_of_count_tokens_is_usage():
-    answer = CLAUDE.answer(None, None)
+    answer = CLAUDE.answer(CALL, None)
     answer.document(b'{"input_tokens":77}')
     assert answer.usage.input_tokens == 77
 

@@ -214,6 +214,9 @@ def test_openai_completes(fake):
     chunks = list(openai_client(gateway).completions.create(model="m", prompt="hi", stream=True))
     texts = [choice.text for chunk in chunks for choice in chunk.choices if choice.index == 0]
     assert "".join(texts) == "The key is [masked] or SECRET"
+    assert all(chunk.usage is None and chunk.choices for chunk in chunks)
+    asked = {"stream_options": {"include_usage": True}}
+    chunks = list(openai_client(gateway).completions.create(model="m", prompt="hi", stream=True, **asked))
     assert chunks[-1].usage.total_tokens == 12
 
 
