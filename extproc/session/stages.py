@@ -115,8 +115,8 @@ class Local:
 
 
 class RequestFacts(Mapping[str, Any]):
-    """What conditions may read of the request: `path`, `source`, `provider`, `size` and `headers`, credentials not among
-    them; and the exchange's `id`. Each is made when it is asked for, because most decisions ask for none."""
+    """What conditions may read of the request: `path`, `source`, `provider`, `size` and `headers`, without credentials;
+    and the exchange's `id`. Each is made when it is asked for, because most decisions ask for none."""
 
     __slots__ = ("_admitted", "_id", "_size")
 
