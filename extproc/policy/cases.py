@@ -113,6 +113,7 @@ class RequestCase(Declared):
 
     path: str = Field(default="", description="The path.")
     source: str = Field(default="", description="The client's address.")
+    provider: str = Field(default="", description="Name in the catalogue of the provider whose host is asked.")
     headers: dict[str, str] = Field(default={}, description="Headers, lower-case names.")
 
 
@@ -214,12 +215,15 @@ def _recorded(record: Mapping[str, Any]) -> dict[str, Any]:
     if plane == "mcp":
         call.setdefault("method", "")
     else:
+        if record.get("server_tools"):
+            call["serverTools"] = record["server_tools"]
         if record.get("data_class"):
             call["exposed"] = record["data_class"]
         size = record.get("bytes")
         if isinstance(size, dict) and size.get("request"):
             call["size"] = size["request"]
-    return {"identity": identity, "call": {plane: call}, "request": some("path", "source")}
+    request = some("path", "source") | ({"provider": provider} if (provider := record.get("asked_provider")) else {})
+    return {"identity": identity, "call": {plane: call}, "request": request}
 
 
 def _tuples(value: Any) -> Any:

@@ -269,9 +269,8 @@ def _routed(
 
     found = legs(model, call.dialect, level, Facts(made), key)
     if isinstance(found, NoTarget):
-        return Decision(
-            Verdict.DENY, found.reason, found.rule, obligations=Obligations(data_class=level, not_inspected=notes)
-        )
+        told = Obligations(data_class=level, not_inspected=notes, agents=old.agents)
+        return Decision(Verdict.DENY, found.reason, found.rule, obligations=told)
     first = found[0].target
     obligations = Obligations(
         first.provider.upstream,

@@ -1,16 +1,24 @@
-"""Why a policy decides as it does: each AgentPolicy, whether it is about the caller, what it says, and the decision.
+"""Why a policy decides as it does: each AgentPolicy, whether it is about the caller, what it says, the decision, and
+for a call to a model which targets take part.
 
 For the people who write policy: it may show names out of documents and the call, so its text is never sent to clients.
 """
 
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from extproc.errors import Uninspectable
 from extproc.exchange.model import LlmCall, McpCall
 from extproc.identity.model import Identity
 from extproc.policy.cases import Asked, decide
 from extproc.policy.conditions import CompiledCondition
+from extproc.policy.decision import Decision
 from extproc.policy.facts import llm_facts, mcp_facts
 from extproc.policy.methods import act_of
 from extproc.policy.names import Names
-from extproc.policy.runtime import AgentPolicy, Matcher, Policy, ToolGrant
+from extproc.policy.routing import leg_of
+from extproc.policy.runtime import AgentPolicy, Condition, Matcher, Model, Policy, Target, ToolGrant
+from extproc.policy.sensitivity import DataClass, of_claim, word
 from extproc.policy.subjects import Selector
 from extproc.policy.testing import described
 
@@ -25,7 +33,7 @@ def explain(policy: Policy, question: Asked) -> list[str]:
         f"caller   {identity.subject}{groups} (by {identity.provider or 'no provider'})",
         f"call     {_shown(call)}",
     ]
-    lines += _model(policy, call)
+    lines += _asked_for(policy, call)
     others = 0
     for agent in policy.agents:
         selected = agent.selects(identity)
@@ -37,8 +45,10 @@ def explain(policy: Policy, question: Asked) -> list[str]:
         lines += [f"    {line}" for line in _agent(policy, agent, selected, question)]
     if others > MOST:
         lines += ["", f"and {others - MOST} more policies that do not select the caller"]
+    decision = decide(policy, question)
+    lines += _routing(policy, question, decision)
     lines += ["", "decision"]
-    lines += [f"    {name:<9}{value}" for name, value in described(decide(policy, question)).items() if value]
+    lines += [f"    {name:<10}{value}" for name, value in described(decision).items() if value]
     return lines
 
 
@@ -48,24 +58,94 @@ def _shown(call: LlmCall | McpCall) -> str:
     return f"{call.method or call.kind} {call.name}".strip() + f" on MCP server {call.server}"
 
 
-def _model(policy: Policy, call: LlmCall | McpCall) -> list[str]:
+def _asked_for(policy: Policy, call: LlmCall | McpCall) -> list[str]:
     if isinstance(call, McpCall):
         server = policy.servers.get(call.server)
         return [f"server   {server.rule}" if server else f"server   there is no MCPServer {call.server}"]
     model = policy.models.get(call.model)
     if model is None:
         return [f"model    there is no Model or alias {call.model}"]
-    lines = [f"model    {model.rule}" + (f", asked for as {call.model}" if call.model != model.name else "")]
+    return [f"model    {model.rule}" + (f", asked for as {call.model}" if call.model != model.name else "")]
+
+
+def _routing(policy: Policy, question: Asked, decision: Decision) -> list[str]:
+    """The class of the call's data and where it comes from, and what each target makes of the call."""
+    call = question.call
+    model = policy.models.get(call.model) if isinstance(call, LlmCall) else None
+    if model is None:
+        return []
+    assert isinstance(call, LlmCall)
+    said = _classes(question, call, decision.obligations.agents)
+    level = max((level for level, _ in said), default=DataClass.PUBLIC)
+    why = "; ".join(f"{word(each)} {source}" for each, source in said) or "nothing says more"
+    lines = ["", f"data     {word(level)}: {why}"]
+    if not decision.obligations.agents:
+        lines.append("         no policy lets the call through, so what policies and detectors say is left out")
+    facts = llm_facts(question.identity, call, model.name, question.request) | {"call.dataClass": word(level)}
+    lines += ["", "targets"]
+    several = len(model.targets) > 1
     for target in model.targets:
-        provider = target.provider
-        if not provider.approved:
-            why = "not approved"
-        elif call.dialect not in provider.dialects:
-            why = f"does not speak {call.dialect}"
-        else:
-            why = "can take it"
-        lines.append(f"         target {provider.name} as {target.model}: {why}")
+        place = f" (order {target.order}, weight {target.weight})" if several else ""
+        lines.append(f"    {target.provider.name}/{target.model}{place}: {_target(target, call.dialect, level, facts)}")
+    return lines + _shared(model, decision)
+
+
+def _classes(question: Asked, call: LlmCall, agents: Sequence[AgentPolicy]) -> list[tuple[DataClass, str]]:
+    """Everything that makes the call's data more than public, the highest first."""
+    said = [(agent.data_class, f"by {agent.rule}") for agent in agents]
+    claim = question.identity.data_class
+    if claim:
+        known = claim.upper() in DataClass.__members__
+        said.append((of_claim(claim), f"by the token's {claim}" + ("" if known else ", which is no class")))
+    said.append((question.exposed, "by what the caller has used before"))
+    for agent in agents:
+        for detector in agent.detectors:
+            try:
+                if detector.finds(call.doc)[0]:
+                    said.append((detector.data_class, f"by what {agent.rule} detects"))
+            except Uninspectable:
+                said.append((detector.data_class, f"because {agent.rule} detects, and this cannot be looked through"))
+    return sorted((each for each in said if each[0] > DataClass.PUBLIC), key=lambda each: -each[0])
+
+
+def _target(target: Target, dialect: str, level: DataClass, facts: Mapping[str, Any]) -> str:
+    """Whether a target takes part, and how it is spoken to; else every reason why not."""
+    provider = target.provider
+    leg = leg_of(target, dialect)
+    against = []
+    if leg is None:
+        spoken = ", ".join(provider.dialects)
+        against.append(f"speaks {spoken}, which {dialect} cannot be translated to")
+    if not provider.approved:
+        against.append(f"{provider.rule} is not approved")
+    if target.when is not None and (held := target.when(facts)) is not True:
+        against.append(f"when {'CANNOT BE EVALUATED' if held is None else 'is false'}: {_source(target.when)}")
+    if provider.clearance < level:
+        against.append(f"{provider.rule} may receive {word(provider.clearance)} data at most")
+    if leg is None or against:
+        return "takes no part: " + "; ".join(against)
+    return "takes part" + (f", translated to {leg.dialect}" if leg.translation is not None else "")
+
+
+def _shared(model: Model, decision: Decision) -> list[str]:
+    """How the order came about, where that is not plain."""
+    tried = decision.obligations.legs
+    lines = []
+    orders = [leg.target.order for leg in tried]
+    if len(set(orders)) < len(orders):
+        keeps = {
+            "conversation": "each conversation keeps its own",
+            "caller": "each caller keeps its own",
+            "none": "each call draws anew",
+        }
+        lines.append(f"    of the same order, calls are shared by weight: {keeps[model.sticky]}")
+    if len(tried) == model.failover.attempts < len(model.targets):
+        lines.append(f"    at most {model.failover.attempts} are tried for one call")
     return lines
+
+
+def _source(condition: Condition | None) -> str:
+    return condition.source if isinstance(condition, CompiledCondition) else ""
 
 
 def _agent(policy: Policy, agent: AgentPolicy, selected: bool | None, question: Asked) -> list[str]:
@@ -158,7 +238,7 @@ def _when(policy: Policy, agent: AgentPolicy, question: Asked) -> list[str]:
         facts = mcp_facts(question.identity, call, call.server, question.request)
     if condition is None:
         return [] if agent.when is None else ["when is not asked: it is about calls, and this only opens or lists"]
-    source = condition.source if isinstance(condition, CompiledCondition) else ""
+    source = _source(condition)
     held = condition(facts)
     if held:
         return [f"when holds: {source}"]

@@ -8,7 +8,7 @@ spec:
   - name: engineers may use gpt-4
     identity: {subject: user-1, groups: [engineering]}
     call: {llm: {dialect: openai-chat, model: gpt-4}}
-    expect: {verdict: allow, upstream: openai}
+    expect: {verdict: allow, upstream: openai, targets: [openai/gpt-4.1, claude/claude-sonnet-4-5]}
 """
 
 from collections.abc import Sequence
@@ -24,13 +24,21 @@ from extproc.exchange.refusal import Reason
 from extproc.policy.cases import CallCase, IdentityCase, RequestCase, asked, decide
 from extproc.policy.complaints import similar
 from extproc.policy.decision import Decision
-from extproc.policy.documents import Declared
+from extproc.policy.documents import DataClassName, Declared
 from extproc.policy.envelope import TEST_KIND, Document, open_document
 from extproc.policy.fields import Text
 from extproc.policy.load import read_sources
 from extproc.policy.runtime import Policy
+from extproc.policy.sensitivity import word
 
 _REASONS = tuple(reason.value for reason in Reason)
+# Refusals of calls that policies allow and no target can take.
+_UNROUTED = (
+    Reason.DIALECT_UNSUPPORTED,
+    Reason.PROVIDER_NOT_APPROVED,
+    Reason.PROVIDER_NOT_CLEARED,
+    Reason.NO_TARGET,
+)
 
 
 class Expected(Declared):
@@ -43,6 +51,12 @@ class Expected(Declared):
     )
     model: Text | None = Field(default=None, description="The model's name as the upstream sees it.")
     upstream: Text | None = Field(default=None, description="Name of the LLMProvider or MCPServer it goes to.")
+    targets: tuple[Text, ...] | None = Field(
+        default=None,
+        description="Every target that may be tried, as provider/model, in the order they are tried. Between targets "
+        "that share an order, it is the order for this caller and these messages.",
+    )
+    data_class: DataClassName | None = Field(default=None, description="The class of the call's data.")
     masking: str | None = Field(default=None, description='Name of the masking; "" for none; several joined by +.')
     observed: str | None = Field(default=None, description='What observing policies would change; "" for nothing.')
 
@@ -138,30 +152,36 @@ def _results(policy: Policy, test: Document) -> list[Result]:
 
 
 def _diff(expected: Expected, decision: Decision) -> tuple[str, ...]:
-    wanted: list[str] = []
-    found: list[str] = []
-    for name, actual in described(decision).items():
-        want = getattr(expected, name)
-        shown = actual.split(" (")[0] if name == "rule" and want is not None and " (" not in want else actual
+    asked_for = expected.model_dump(by_alias=True, exclude_none=True)
+    if "targets" in asked_for:
+        asked_for["targets"] = ", ".join(asked_for["targets"])
+    found = described(decision)
+    wanted, decided = [], []
+    for name, actual in found.items():
+        want = asked_for.get(name)
         if want is not None:
             wanted.append(f"{name}: {want}")
-            found.append(f"{name}: {shown}")
-    if wanted == found:
+            decided.append(f"{name}: {actual.split(' (')[0] if name == 'rule' and ' (' not in want else actual}")
+    if wanted == decided:
         return ()
     # What was not asked about still helps to see why: the same on both sides.
-    rest = [f"{n}: {v}" for n, v in described(decision).items() if v and getattr(expected, n) is None]
-    return tuple(unified_diff(wanted + rest, found + rest, "expected", "decided", lineterm="", n=9))
+    rest = [f"{name}: {value}" for name, value in found.items() if value and name not in asked_for]
+    return tuple(unified_diff(wanted + rest, decided + rest, "expected", "decided", lineterm="", n=11))
 
 
 def described(decision: Decision) -> dict[str, str]:
-    """A decision as the fields that tests and explanations name."""
+    """A decision as the fields that tests and explanations name, "" for what it has not."""
     obligations = decision.obligations
+    # A call has a class once it was allowed, whether or not any target could take it.
+    classed = obligations.legs or decision.reason in _UNROUTED
     return {
         "verdict": decision.verdict.value,
         "reason": decision.reason.value,
         "rule": decision.rule,
         "model": obligations.model,
         "upstream": obligations.upstream.name.split("/", 1)[-1] if obligations.upstream else "",
+        "targets": ", ".join(f"{leg.target.provider.name}/{leg.target.model}" for leg in obligations.legs),
+        "dataClass": word(obligations.data_class) if classed else "",
         "masking": obligations.masking.name if obligations.masking else "",
         "observed": decision.observed,
     }

@@ -24,7 +24,7 @@ def policy():
 def test_the_example_does_what_its_tests_say(policy):
     report = run(policy, EXAMPLE)
     assert report.passed, report.text
-    assert report.text == "21 of 21 policy tests passed"
+    assert report.text == "28 of 28 policy tests passed"
 
 
 def test_a_failure_is_a_diff_with_its_place(policy, tmp_path):
@@ -41,7 +41,7 @@ def test_a_failure_is_a_diff_with_its_place(policy, tmp_path):
         f"FAILED {tmp_path}/t.yaml:10 t: wrong",
         "--- expected",
         "+++ decided",
-        "@@ -1,6 +1,6 @@",
+        "@@ -1,8 +1,8 @@",
         "-verdict: deny",
         "-rule: AgentPolicy/interns",
         "+verdict: allow",
@@ -49,6 +49,8 @@ def test_a_failure_is_a_diff_with_its_place(policy, tmp_path):
         " upstream: openai",
         " reason: allowed",
         " model: gpt-4o-2024-11-20",
+        " targets: openai/gpt-4o-2024-11-20",
+        " dataClass: internal",
         " masking: pii",
         "",
         "1 of 2 policy tests passed, 1 FAILED",
@@ -72,6 +74,24 @@ def test_a_failure_is_a_diff_with_its_place(policy, tmp_path):
             "  - {name: a, identity: {subject: u}, call: {}, expect: {verdict: deny}}",
             "t.yaml:6: spec.cases[0].call: must have exactly one of llm, mcp",
             id="no call",
+        ),
+        pytest.param(
+            "  - {name: a, identity: {subject: u}, call: {llm: {model: m, text: [a], messages: []}}, "
+            "expect: {verdict: deny}}",
+            "t.yaml:6: spec.cases[0].call.llm: has text and messages; keep one of them",
+            id="two bodies",
+        ),
+        pytest.param(
+            "  - {name: a, identity: {subject: u}, call: {llm: {model: m, exposed: secret}}, expect: {verdict: deny}}",
+            "t.yaml:6: spec.cases[0].call.llm.exposed: must be one of public, internal, confidential, restricted",
+            id="a class that is none",
+        ),
+        pytest.param(
+            "  - {name: a, identity: {subject: u}, call: {llm: {model: m}}, "
+            "expect: {verdict: allow, dataClass: internl}}",
+            "t.yaml:6: spec.cases[0].expect.dataClass: must be one of public, internal, confidential, restricted; "
+            "did you mean internal?",
+            id="a misspelt class",
         ),
         pytest.param(
             "  - {name: a, identity: {sub: u}, call: {llm: {model: m}}, expect: {verdict: deny}}",
@@ -145,13 +165,13 @@ def test_an_explanation_names_every_document_and_why(policy):
     text = "\n".join(explain(policy, from_record(policy, RECORD)))
     for line in (
         "call     chat with gpt-4o-mini over openai-chat",
-        "         target openai as gpt-4o-mini: can take it",
+        "    openai/gpt-4o-mini: takes part",
         "    does not select the caller: subjects[0].groups ['engineering'], the caller has ['interns']",
         "    allows gpt-4o-mini: models.allow ['gpt-4o-mini']",
         "    when is false, so it allows nothing: call.maxTokens <= 1000",
         "AgentPolicy/interns-next (agents.yml:47), observes only",
         "    DENIES gpt-4o-mini: models.deny ['gpt-4o-mini']",
-        "    reason   condition-false",
+        "    reason    condition-false",
     ):
         assert line in text.splitlines(), text
 
@@ -164,3 +184,133 @@ def test_an_explanation_of_an_mcp_call_names_the_list_that_decides(policy):
     lines = explain(policy, from_record(policy, record | {"name": "read_x"}))
     assert "    allows read_x: tools.allow ['read_*', 'find_customer']" in lines
     assert "    masks with MaskProfile/pii (agents.yml:64)" in lines
+
+
+def question(policy, subject="analyst-1", group="analysts", *, identity=None, **llm):
+    return from_record(
+        policy,
+        {
+            "identity": {"subject": subject, "groups": [group], "provider": "ci", **(identity or {})},
+            "call": {"llm": {"model": "assistant", **llm}},
+        },
+    )
+
+
+def section(policy, asked, name):
+    """The lines of one section of an explanation, its headline included."""
+    lines = explain(policy, asked)
+    start = next(at for at, line in enumerate(lines) if line.startswith(name))
+    end = next((at for at in range(start, len(lines)) if not lines[at]), len(lines))
+    return [line.strip() for line in lines[start:end]]
+
+
+def test_an_explanation_says_of_each_target_why_it_takes_part_or_not(policy):
+    assert section(policy, question(policy, size=200_000, text=["about TICKET-12345"]), "targets") == [
+        "targets",
+        "anthropic/claude-sonnet-4-5 (order 0, weight 3): takes no part: "
+        "LLMProvider/anthropic (upstreams.yaml:10) may receive internal data at most",
+        "openai/gpt-4.1 (order 0, weight 1): takes no part: "
+        "LLMProvider/openai (upstreams.yaml:1) may receive internal data at most",
+        "vertex/gemini-2.5-pro (order 1, weight 1): takes no part: when is false: call.size < 100000",
+        "bedrock/eu.anthropic.claude-sonnet-4-5-20250929-v1:0 (order 2, weight 1): "
+        "takes part, translated to bedrock-converse",
+        "laptop/llama3.2 (order 3, weight 1): takes no part: speaks ollama, which openai-chat cannot be translated to; "
+        'when is false: call.dataClass == "public"; '
+        "LLMProvider/laptop (routing.yaml:19) may receive internal data at most",
+    ]
+    assert section(policy, question(policy, "u", "engineering", model="gpt-4"), "targets")[1] == (
+        "trial/experimental (order 0, weight 1): takes no part: LLMProvider/trial (upstreams.yaml:19) is not approved"
+    )
+
+
+def test_an_explanation_tells_how_the_order_came_about(policy):
+    assert section(policy, question(policy), "targets")[-2:] == [
+        "of the same order, calls are shared by weight: each caller keeps its own",
+        "at most 3 are tried for one call",
+    ]
+    decided = section(policy, question(policy), "decision")
+    assert "targets   anthropic/claude-sonnet-4-5, openai/gpt-4.1, vertex/gemini-2.5-pro" in decided
+
+
+@pytest.mark.parametrize(
+    ("asked", "said"),
+    [
+        pytest.param({}, "data     public: nothing says more", id="nothing"),
+        pytest.param(
+            {"group": "engineering", "model": "gpt-4"},
+            "data     internal: internal by AgentPolicy/engineering (agents.yml:11)",
+            id="a policy",
+        ),
+        pytest.param(
+            {"exposed": "confidential"},
+            "data     confidential: confidential by what the caller has used before",
+            id="what was used before",
+        ),
+        pytest.param(
+            {"identity": {"dataClass": "internal"}, "text": ["TICKET-12345"]},
+            "data     confidential: confidential by what AgentPolicy/analysts (routing.yaml:39) detects; "
+            "internal by the token's internal",
+            id="a detector above the token",
+        ),
+        pytest.param(
+            {"identity": {"dataClass": "secret"}},
+            "data     restricted: restricted by the token's secret, which is no class",
+            id="a claim that is no class",
+        ),
+    ],
+)
+def test_an_explanation_names_the_class_of_the_data_and_where_it_is_from(policy, asked, said):
+    asked_for = question(policy, **asked)
+    assert section(policy, asked_for, "data") == [said]
+    assert f"dataClass {said.split()[1].rstrip(':')}" in section(policy, asked_for, "decision")
+
+
+def test_an_explanation_knows_the_class_also_of_a_call_that_no_target_could_take(policy):
+    asked_for = question(policy, model="gpt-4o", text=["TICKET-12345"])
+    assert section(policy, asked_for, "data") == [
+        "data     confidential: confidential by what AgentPolicy/analysts (routing.yaml:39) detects"
+    ]
+    assert "reason    provider-not-cleared" in section(policy, asked_for, "decision")
+
+
+def test_an_explanation_of_a_call_that_policies_refuse_leaves_out_what_they_say_of_its_data(policy):
+    assert section(policy, question(policy, group="interns", exposed="internal"), "data") == [
+        "data     internal: internal by what the caller has used before",
+        "no policy lets the call through, so what policies and detectors say is left out",
+    ]
+
+
+def test_the_targets_that_take_part_are_those_that_are_decided(policy):
+    for asked_for in (question(policy), question(policy, exposed="restricted"), question(policy, size=10**6)):
+        part = [line.split(" ")[0] for line in section(policy, asked_for, "targets")[1:] if ": takes part" in line]
+        tried = [f"{leg.target.provider.name}/{leg.target.model}" for leg in decide(policy, asked_for).obligations.legs]
+        assert len(tried) == min(3, len(part))
+        assert set(tried) <= set(part)
+
+
+def test_a_record_is_asked_again_with_the_class_and_size_it_had(policy):
+    record = {"plane": "llm", "subject": "a", "groups": ["analysts"], "provider": "ci", "dialect": "openai-chat",
+              "operation": "chat", "model": "assistant", "data_class": "confidential", "bytes": {"request": 200_000},
+              "server_tools": ["web_search"]}  # fmt: skip
+    asked_for = from_record(policy, record)
+    assert asked_for.call.server_tools == ("web_search",)
+    assert [leg.target.provider.name for leg in decide(policy, asked_for).obligations.legs] == ["bedrock"]
+
+
+def test_wrong_targets_and_classes_are_told_as_a_diff(policy, tmp_path):
+    (tmp_path / "t.yaml").write_text(
+        HEAD
+        + "  cases:\n"
+        + "  - name: wrong\n    identity: {subject: u, groups: [analysts]}\n"
+        + "    call: {llm: {model: assistant, exposed: restricted}}\n"
+        + "    expect: {verdict: allow, targets: [openai/gpt-4.1], dataClass: public}\n"
+    )
+    assert run(policy, tmp_path).text.splitlines()[1:8] == [
+        "--- expected",
+        "+++ decided",
+        "@@ -1,7 +1,7 @@",
+        " verdict: allow",
+        "-targets: openai/gpt-4.1",
+        "-dataClass: public",
+        "+targets: bedrock/eu.anthropic.claude-sonnet-4-5-20250929-v1:0",
+    ]
