@@ -3,8 +3,10 @@
 A shared gateway's end is a test too: when it leaves a process behind or ends badly, the run fails.
 """
 
+import json
+import os
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +16,31 @@ import pytest
 from tests.envoy import policies
 from tests.envoy.gateway import Gateway, Ports, client
 from tests.envoy.issuer import Issuer
+from tests.envoy.providers.cast import AWS_ENVIRONMENT, Cast
+from tests.envoy.providers.front import Front
 from tests.envoy.upstream import Line, Upstream
+
+_FAILED = pytest.StashKey[bool]()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "pair(source, target, feature): what passes between two dialects if this passes")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Any:
+    """What a test with the marker `pair` proves goes into the file named by GATEREEVE_PAIRS, a line of JSON each, once
+    the test and everything it leans on has passed. Marks of a test and of its parameters are joined."""
+    report = yield
+    item.stash[_FAILED] = item.stash.get(_FAILED, False) or not report.passed
+    path = os.environ.get("GATEREEVE_PAIRS", "")
+    marks = list(item.iter_markers("pair"))
+    if path and marks and report.when == "teardown" and not item.stash[_FAILED]:
+        row = {name: value for mark in marks for name, value in mark.kwargs.items()}
+        line = json.dumps({name: row[name] for name in ("source", "target", "feature")}) + "\n"
+        with open(path, "ab", buffering=0) as file:  # noqa: PTH123  # one write in append mode: workers do not mix
+            file.write(line.encode())
+    return report
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -78,6 +104,45 @@ def scripted() -> Iterator[Scripted]:
     yield made
     made.gateway.finish()
     made.upstream.close()
+
+
+@dataclass
+class Served:
+    """A gateway over strict fake providers. Models are `on-` and the name of one of `cast.TARGETS`. The group `plain`
+    may use all; so may `masked`, whose answers are masked."""
+
+    scripted: Scripted
+    cast: Cast
+    front: Front
+    tokens: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def url(self) -> str:
+        return self.scripted.gateway.url
+
+    def token(self, group: str = "plain") -> str:
+        """One for each group, so that clients can be shared."""
+        if group not in self.tokens:
+            self.tokens[group] = self.scripted.issuer.token(group)
+        return self.tokens[group]
+
+
+@pytest.fixture(scope="session")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """A gateway over fake providers, shared. It forgets nothing: tests look at what they added."""
+    cast = Cast()
+    made = scripted_gateway(start=False, environ=AWS_ENVIRONMENT)
+    for entry in cast.documents():
+        made.folder.write(entry)
+    everything = {"models": {"allow": ["*"]}, "masking": "all"}
+    made.folder.write(policies.document("AgentPolicy", "masked", subjects=[{"groups": ["masked"]}], **everything))
+    made.gateway.start()
+    front = Front(made.gateway.port, tmp_path_factory.mktemp("front"))
+    yield Served(made, cast, front)
+    front.close()
+    made.gateway.finish()
+    made.upstream.close()
+    cast.close()
 
 
 @pytest.fixture

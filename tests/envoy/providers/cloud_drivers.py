@@ -24,7 +24,8 @@ from tests.envoy.providers.plays import TOOL, Call
 
 def bedrock(url: str, key: str = "", trust: Path | None = None) -> Any:
     """`key` is a bearer key, which boto3 sends over TLS only; "" signs with the static keys of the fake."""
-    config = Config(retries={"total_max_attempts": 1}, proxies={}, read_timeout=15)
+    scheme = {"auth_scheme_preference": "httpBearerAuth"} if key else {}
+    config = Config(retries={"total_max_attempts": 1}, proxies={}, read_timeout=15, **scheme)
     options = {"endpoint_url": url, "config": config, "verify": str(trust) if trust else None}
     if key:
         with mock.patch.dict(os.environ, AWS_BEARER_TOKEN_BEDROCK=key):
@@ -38,14 +39,16 @@ class Converse(Driver):
 
     name = "bedrock-converse"
     errors: ClassVar = dict.fromkeys((400, 429, 500), ClientError)
-    broken = (EventStreamError, BotoCoreError, urllib3.exceptions.HTTPError)
+    broken = (EventStreamError, ClientError, BotoCoreError, urllib3.exceptions.HTTPError)
 
     def __init__(self, url: str, key: str, model: str, client: Any = None) -> None:
         super().__init__(url, key, model)
         self.client = client or bedrock(url, key)
+        self._own = client is None
 
     def close(self) -> None:
-        self.client.close()
+        if self._own:
+            self.client.close()
 
     def status(self, error: Exception) -> int:
         assert isinstance(error, ClientError)
@@ -83,7 +86,7 @@ class Converse(Driver):
         else:
             whole = self.client.converse(**self._body())
             content, stop, usage = whole["output"]["message"]["content"], whole["stopReason"], whole["usage"]
-        said = Said(model=self.model)
+        said = Said()
         for block in content:
             said.text += block.get("text", "")
             if "reasoningContent" in block:
@@ -139,15 +142,17 @@ class Invoke(Messages):
 
     name = "bedrock-invoke"
     errors: ClassVar = dict.fromkeys((400, 429, 500), ClientError)
-    broken = (EventStreamError, BotoCoreError, urllib3.exceptions.HTTPError)
+    broken = (EventStreamError, ClientError, BotoCoreError, urllib3.exceptions.HTTPError)
 
     def __init__(self, url: str, key: str, model: str, client: Any = None) -> None:
         super().__init__(url, key, model)
         self.bedrock = client or bedrock(url, key)
+        self._own = client is None
 
     def close(self) -> None:
         super().close()
-        self.bedrock.close()
+        if self._own:
+            self.bedrock.close()
 
     def status(self, error: Exception) -> int:
         assert isinstance(error, ClientError)
@@ -155,15 +160,15 @@ class Invoke(Messages):
 
     def _asked(self) -> dict[str, Any]:
         body = {**self._body(), "anthropic_version": "bedrock-2023-05-31"}
-        return {"modelId": body.pop("model"), "body": json.dumps(body)}
+        return {"modelId": body.pop("model"), "body": json.dumps(body), "contentType": "application/json"}
 
     def go(self, *, stream: bool = False) -> Said:
-        said = Said(model=self.model)
         if stream:
             events = self.bedrock.invoke_model_with_response_stream(**self._asked())["body"]
             whole = _message([json.loads(event["chunk"]["bytes"]) for event in events])
         else:
             whole = json.loads(self.bedrock.invoke_model(**self._asked())["body"].read())
+        said = Said(model=whole["model"])
         for block in whole["content"]:
             if block["type"] == "text":
                 said.text += block["text"]
@@ -201,7 +206,7 @@ def _message(events: list[dict[str, Any]]) -> dict[str, Any]:
     for block, text in zip(content, inputs, strict=True):
         if block["type"] == "tool_use":
             block["input"] = json.loads(text or "{}")
-    return {"content": content, "usage": usage}
+    return {**events[0]["message"], "content": content, "usage": usage}
 
 
 class Google(Driver):
@@ -265,7 +270,7 @@ class Google(Driver):
         )
         parts = [part for chunk in chunks for part in chunk.candidates[0].content.parts or []]
         assert chunks[-1].candidates[0].finish_reason == types.FinishReason.STOP
-        said = Said(model=self.model)
+        said = Said(model=chunks[-1].model_version or "")
         for part in parts:
             if part.function_call:
                 said.calls.append(

@@ -6,6 +6,7 @@ Bodies are checked against google-genai's own types, which refuse unknown fields
 import json
 from base64 import urlsafe_b64decode
 from typing import Any
+from urllib.parse import unquote
 
 import pydantic
 from google.genai import types
@@ -98,7 +99,8 @@ class Vertex(Gemini):
     def read(self, request: Arrived) -> Ask:
         if not request.path.startswith(f"{PLACE}/publishers/anthropic/"):
             return super().read(request)
-        model, _, method = request.path.removeprefix(f"{PLACE}/publishers/anthropic/models/").rpartition(":")
+        named = unquote(request.path.removeprefix(f"{PLACE}/publishers/anthropic/models/"))
+        model, _, method = named.rpartition(":")
         if request.method != "POST" or model != CLAUDE or method not in ("rawPredict", "streamRawPredict"):
             raise Wrong("no such path", 404)
         doc = request.json()

@@ -13,9 +13,9 @@ from typing import Any
 from tests.envoy.providers.plays import Ask, Play, plan
 from tests.envoy.upstream import Arrived, _read
 
-# Names that a request to any provider may have, whoever sends it.
+# Names that a request to any provider may have, whoever sends it. The last is the number that Envoy gives a request.
 PLAIN = frozenset({"host", "content-type", "content-length", "transfer-encoding", "accept", "accept-encoding",
-                   "user-agent", "connection"})  # fmt: skip
+                   "user-agent", "connection", "x-request-id"})  # fmt: skip
 # Names under which credentials travel. A provider takes its own and no other.
 CREDENTIALS = frozenset({"authorization", "x-api-key", "api-key", "x-goog-api-key", "x-amz-security-token", "cookie",
                          "proxy-authorization", "ocp-apim-subscription-key"})  # fmt: skip
