@@ -302,7 +302,8 @@ def _data_class(
         if detector.data_class <= level:
             break
         try:
-            found, notes = detector.finds(call.doc)
+            found, said = detector.finds(call.doc)
+            notes = tuple(dict.fromkeys((*notes, *said)))
         except Uninspectable:  # what could not be looked through is not taken to be harmless
             found = True
         if found:

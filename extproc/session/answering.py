@@ -81,7 +81,8 @@ def choose(judged: Judged, event: ResponseHeaders, limits: Limits, id: str) -> M
     # errors under a stream's type are often plain JSON: `Whole` looks
     streamed = status < 400 and kind in _STREAMS and judged.read().framing == kind
     if not judged.must_read:
-        kept, remove = returned(headers, id, secret, None, changed=False)
+        # A stream may lose the usage that its client did not ask for, and so has no length.
+        kept, remove = returned(headers, id, secret, None, changed=streamed)
         kept += told
         if coded or not (streamed or _is_json(kind)):
             return Passing(None, kept, remove, secret, limits, () if status >= 400 else ("answer-not-read",))

@@ -175,7 +175,8 @@ def _cost(entry: dict[str, Any], ended: Ended) -> None:
     if answer is not None:
         entry["usage"] = _usage(answer.usage)
         price = judged.leg.target.price if judged is not None and judged.leg is not None else None
-        cost = price.cost(answer.usage) if price is not None else None
+        counted = ended.call is not None and getattr(ended.call, "operation", "") != "count_tokens"  # which is free
+        cost = price.cost(answer.usage) if price is not None and counted else None
         if price is not None and cost is not None:
             entry["cost"] = {"amount": cost, "currency": price.currency}
         entry["answer_model"] = answer.model[:_MAX]
