@@ -1,0 +1,4 @@
+"""Definitions of MCP tools: their digest, what changed, who signed them, whom they imitate.
+
+Pure. Knows no server and no file.
+"""
