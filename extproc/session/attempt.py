@@ -21,7 +21,7 @@ from extproc.exchange.model import LlmCall
 from extproc.exchange.refusal import Reason, Refusal, Rendered
 from extproc.policy.decision import Leg
 from extproc.policy.routing import leg_of
-from extproc.policy.runtime import Policy
+from extproc.policy.runtime import Model, Policy
 from extproc.session import plan
 from extproc.session.actions import (
     Action,
@@ -44,13 +44,14 @@ from extproc.session.events import (
     ResponseTrailers,
     StreamClosed,
 )
+from extproc.session.forwarding import OWN_PREFIX
 from extproc.session.outgoing import Asking, Sent, outgoing
 from extproc.session.ports import Credentials
 from extproc.session.stages import Limits
 
 _CHUNK = 1 << 20
 _UPSTREAM = "via_upstream"
-_OWN = (plan.OUTCOME, plan.MESSAGE, plan.DROPPED)
+_FORGED = (OWN_PREFIX, "x-envoy-")
 
 
 class State(Enum):
@@ -156,14 +157,15 @@ class Attempt:
         if asking is None or route is None or policy is None or not event.end_of_stream:
             return self.fail(mono)
         self._asking = None
-        leg = self._leg = self._target(policy, route)
-        if leg is None:
+        model = policy.models.get(self._plan.model) if self._plan is not None else None
+        leg = self._leg = self._target(model, route) if model is not None else None
+        if model is None or leg is None:
             return self._refuse(Refusal.of(Reason.PROVIDER_NOT_APPROVED), mono)
         try:
             call = classify.DIALECTS[route.dialect].read(route.operation, json_body.decode(event.body), route.place)
         except BadRequest:  # it was judged: what cannot be read now is a fault of ours
             return self.fail(mono)
-        sent = self._adapted(call, leg, asking)
+        sent = self._adapted(call, model, leg, asking)
         if isinstance(sent, Refusal):
             return self._refuse(sent, mono)
         self._sent = sent
@@ -171,23 +173,27 @@ class Attempt:
         self._times["forwarded"] = mono
         return [sent.reply]
 
-    def _target(self, policy: Policy, route: Route) -> Leg | None:
-        """The target of this attempt, if the policy (which may be newer than the plan) still has it."""
+    def _target(self, model: Model, route: Route) -> Leg | None:
+        """The target of this attempt, if the policy (which may be newer than the plan) still has it, and if it still
+        answers in the dialect in which the gateway's session will read it."""
         assert self._plan is not None
-        model = policy.models.get(self._plan.model)
-        wanted = self._plan.targets[self._number - 1]
-        for target in model.targets if model is not None else ():
-            if (target.provider.name, target.model) == wanted and target.provider.approved:
-                return leg_of(target, route.dialect)
+        provider, name, dialect = self._plan.targets[self._number - 1]
+        for target in model.targets:
+            if target.provider.name == provider and target.model == name and target.provider.approved:
+                leg = leg_of(target, route.dialect)
+                return leg if leg is not None and leg.dialect == dialect else None
         return None
 
-    def _adapted(self, call: LlmCall, leg: Leg, asking: Asking) -> Sent | Refusal:
+    def _adapted(self, call: LlmCall, model: Model, leg: Leg, asking: Asking) -> Sent | Refusal:
         assert self._plan is not None
-        upstream = leg.target.provider.upstream
-        # A target that keeps failing is passed over for a while; the last one is tried in any case.
-        last = self._number == len(self._plan.targets)
-        cluster = upstream.cluster if last else upstream.cluster + plan.BREAKING
-        return outgoing(call, leg, asking, self._credentials, cluster=cluster)
+        provider = leg.target.provider
+        cluster = provider.upstream.cluster
+        # A provider that keeps failing is passed over for a while, where another one serves the Model as well; the last
+        # target is tried in any case.
+        if self._number < len(self._plan.targets) and any(t.provider.name != provider.name for t in model.targets):
+            cluster += plan.BREAKING
+        wait = plan.first_byte(model.failover)
+        return outgoing(call, leg, asking, self._credentials, cluster=cluster, more=wait)
 
     # -- the answer ----------------------------------------------------------------------------------------------------
 
@@ -196,13 +202,16 @@ class Attempt:
         details = event.attributes.get("response.code_details", _UPSTREAM)
         self._status = status_of(event.headers)
         spoke = details == _UPSTREAM
+        if spoke and self._sent is None:
+            return self.fail(mono)  # an answer to what nobody sent
         self._outcome = _outcome(self._status, "" if spoke else details)
         sets = [(plan.OUTCOME, plan.SERVED if spoke else Reason.UPSTREAM_FAILED.value)]
         if spoke and self._sent is not None and self._sent.dropped:
             sets.append((plan.DROPPED, ", ".join(self._sent.dropped)))
         said = {name for name, _ in sets}
-        # An upstream that writes headers of ours would speak in our name.
-        remove = tuple(name for name in _OWN if name in event.headers and name not in said)
+        # An upstream that writes headers of ours would speak in our name, and one that writes Envoy's would tell ours
+        # not to try the next target (`x-envoy-overloaded`).
+        remove = tuple(name for name in event.headers if name.startswith(_FORGED) and name not in said)
         reply = ResponseHeadersReply(tuple(sets), remove)
         if event.end_of_stream:
             self._over(mono)

@@ -6,7 +6,7 @@ inside Envoy that no client can reach, told by the name of its filter chain. On 
 like every header of our own.
 """
 
-from base64 import urlsafe_b64decode, urlsafe_b64encode
+from base64 import b64decode, urlsafe_b64encode
 from collections.abc import Mapping
 
 import msgspec
@@ -36,21 +36,23 @@ DROPPED = "x-gatereeve-dropped"  # what of the request the target's API cannot s
 
 
 class Plan(msgspec.Struct, frozen=True, array_like=True):
-    """`id` is the exchange's, `targets` are (LLMProvider, its model's name) in the order of attempts."""
+    """`id` is the exchange's, `targets` are (LLMProvider, its model's name, the dialect its answer will be read in) in
+    the order of attempts."""
 
     id: str
     model: str
-    targets: tuple[tuple[str, str], ...]
+    targets: tuple[tuple[str, str, str], ...]
 
 
 _CHAINS = (STREAMED, WHOLE)
+_GRACE = 0.25  # seconds that an attempt has to say that its target was silent
 _DECODER = msgspec.json.Decoder(Plan)
-_MOST = 8192  # characters of a plan that is read: eight targets with the longest names
+_MOST = 32_768  # characters of a plan that is read: eight targets with names of any sensible length
 
 
 def encode(id: str, model: str, legs: tuple[Leg, ...]) -> str:
     """The header's value."""
-    plan = Plan(id, model, tuple((leg.target.provider.name, leg.target.model) for leg in legs))
+    plan = Plan(id, model, tuple((leg.target.provider.name, leg.target.model, leg.dialect) for leg in legs))
     return urlsafe_b64encode(msgspec.json.encode(plan)).decode()
 
 
@@ -59,7 +61,7 @@ def decode(value: str) -> Plan | None:
     if not value or len(value) > _MOST:
         return None
     try:
-        return _DECODER.decode(urlsafe_b64decode(value))
+        return _DECODER.decode(b64decode(value, altchars=b"-_", validate=True))
     except (ValueError, msgspec.MsgspecError):
         return None
 
@@ -71,14 +73,15 @@ def retries(legs: tuple[Leg, ...], failover: Failover) -> Pairs:
         ("x-envoy-retriable-status-codes", ",".join(str(status) for status in failover.statuses)),
         ("x-envoy-max-retries", str(len(legs) - 1)),
     ]
-    return (*pairs, *first_byte(failover))
+    return (*pairs, *first_byte(failover, _GRACE))
 
 
-def first_byte(failover: Failover) -> Pairs:
-    """How long Envoy waits for the headers of an answer."""
+def first_byte(failover: Failover, grace: float = 0.0) -> Pairs:
+    """How long Envoy waits for the headers of an answer. An attempt's own clock is the one that counts, because it
+    tells the circuit breaker; whoever waits for the attempt gives it a `grace` (seconds) to say so."""
     if not failover.first_byte:
         return ()
-    return (("x-envoy-upstream-rq-per-try-timeout-ms", str(max(1, round(failover.first_byte * 1000)))),)
+    return (("x-envoy-upstream-rq-per-try-timeout-ms", str(max(1, round((failover.first_byte + grace) * 1000)))),)
 
 
 def is_attempt(attributes: Mapping[str, str]) -> bool:
