@@ -24,6 +24,8 @@ _WANTED = {
     "model_attributes_type": "a mapping of fields",
 }
 
+_BOUNDS = {"greater_than_equal": ("ge", "at least"), "less_than_equal": ("le", "at most")}
+
 
 def similar(name: str, known: Iterable[str]) -> str:
     """`; did you mean X?` when something known is close to `name`, otherwise ""."""
@@ -76,6 +78,9 @@ def _sentence(item: Any, raw: Raw, loc: Loc, model: type[BaseModel], place: Loc)
         return "is empty; write a value or leave the field out"
     if kind == "string_too_long":
         return f"is too long; at most {item['ctx']['max_length']} characters"
+    if kind in _BOUNDS:
+        bound, said = _BOUNDS[kind]
+        return f"must be {said} {item['ctx'][bound]:g}"
     if kind in _WANTED:
         return f"must be {_WANTED[kind]}{_instead(raw, loc, kind)}"
     return str(item["msg"])

@@ -174,6 +174,8 @@ def _explained(text: str, widest: Scope) -> ConditionError:
 
 def _undeclared(name: str, widest: Scope) -> str:
     known = [variable for variable, (_, scope, _) in VARIABLES.items() if scope <= widest]
+    if name in VARIABLES and VARIABLES[name][1] is Scope.TARGET:
+        return f"{name} is not known here, only once the call is allowed: use it in `when` of a Model's target"
     if name in VARIABLES:
         return f"{name} is not known here; a subject's condition is about the caller: use identity.* only"
     if name in ("identity", "call", "request"):
