@@ -1,0 +1,127 @@
+"""The declared shape of what the gateway authenticates with at an upstream."""
+
+from pydantic import Field, model_validator
+
+from extproc.policy.documents.base import Declared, one_of
+from extproc.policy.fields import DnsName, HeaderFormat, HeaderName, Text, Url
+
+
+class SecretFrom(Declared):
+    """Where a secret is read from: exactly one of the fields."""
+
+    file: Text | None = Field(
+        default=None, description="A file, relative to the document's folder; re-read when it changes."
+    )
+    env: Text | None = Field(default=None, description="An environment variable of the gateway.")
+    value: Text | None = Field(default=None, repr=False, description="The secret itself; for demonstrations only.")
+
+    @model_validator(mode="after")
+    def _exactly_one(self) -> "SecretFrom":
+        one_of(self, ("file", "env", "value"))
+        return self
+
+
+class AwsCredential(Declared):
+    """Requests are signed with AWS keys (Signature Version 4). Needs gatereeve[aws]."""
+
+    region: DnsName | None = Field(default=None, description="Region to sign for; default: the one in the host.")
+    service: DnsName | None = Field(default=None, description="Name to sign for; default: by the host, else bedrock.")
+    profile: Text | None = Field(default=None, description="Section of the shared AWS files.")
+    instance: bool = Field(default=False, description="true: the role of the machine may be used as well.")
+
+
+class GcpCredential(Declared):
+    """Google's access tokens. Needs gatereeve[gcp]."""
+
+    file: Text | None = Field(
+        default=None,
+        description="Service-account key or workload identity configuration (JSON), relative to the document's folder; "
+        "default: the one that GOOGLE_APPLICATION_CREDENTIALS names.",
+    )
+    instance: bool = Field(default=False, description="true: ask the metadata server instead.")
+    scope: Text = Field(
+        default="https://www.googleapis.com/auth/cloud-platform", description="The scope that is asked for."
+    )
+
+    @model_validator(mode="after")
+    def _one_source(self) -> "GcpCredential":
+        if self.instance and self.file is not None:
+            raise ValueError("has file and instance; keep one of them")
+        return self
+
+
+class AzureSecret(Declared):
+    """Where the secret of an application is read from: exactly one of the fields."""
+
+    file: Text | None = Field(default=None, description="A file, relative to the document's folder.")
+    env: Text | None = Field(default=None, description="An environment variable of the gateway.")
+
+    @model_validator(mode="after")
+    def _exactly_one(self) -> "AzureSecret":
+        one_of(self, ("file", "env"))
+        return self
+
+
+class AzureCredential(Declared):
+    """Entra ID's access tokens: exactly one of secret, tokenFile and instance."""
+
+    tenant: Text | None = Field(default=None, description="Tenant id; needed unless instance is set.")
+    client_id: Text | None = Field(default=None, description="The application's id, or that of a managed identity.")
+    secret: AzureSecret | None = Field(default=None, description="The application's secret.")
+    token_file: Text | None = Field(
+        default=None, description="A federated token (workload identity), relative to the document's folder."
+    )
+    instance: bool = Field(default=False, description="true: the managed identity of the machine.")
+    scope: Text = Field(
+        default="https://cognitiveservices.azure.com/.default", description="The scope that is asked for."
+    )
+    authority: Url = Field(default="https://login.microsoftonline.com", description="Where tokens are asked for.")
+
+    @model_validator(mode="after")
+    def _one_source(self) -> "AzureCredential":
+        given = [
+            n for n, v in (("secret", self.secret), ("tokenFile", self.token_file), ("instance", self.instance)) if v
+        ]
+        if len(given) != 1:
+            raise ValueError(
+                f"has {' and '.join(given)}; keep exactly one of secret, tokenFile, instance"
+                if given
+                else "says not how; give one of secret, tokenFile, instance"
+            )
+        if not self.instance and (self.tenant is None or self.client_id is None):
+            raise ValueError("needs tenant and clientId with secret or tokenFile")
+        return self
+
+
+class Credential(Declared):
+    """What the gateway authenticates with at an upstream, in the client's place: one of from, aws, gcp, azure."""
+
+    header: HeaderName | None = Field(
+        default=None,
+        description="Header that carries it; default authorization, or the own header of the one API that is spoken.",
+    )
+    format: HeaderFormat | None = Field(
+        default=None,
+        description="The header's value, {} for the secret; default 'Bearer {}' for authorization, else '{}'.",
+    )
+    source: SecretFrom | None = Field(default=None, alias="from", description="Where the secret is read from.")
+    aws: AwsCredential | None = Field(default=None, description="Sign with AWS keys.")
+    gcp: GcpCredential | None = Field(default=None, description="Google's access tokens.")
+    azure: AzureCredential | None = Field(default=None, description="Entra ID's access tokens.")
+
+    @model_validator(mode="after")
+    def _exactly_one(self) -> "Credential":
+        given = [
+            name
+            for name, part in (("from", self.source), ("aws", self.aws), ("gcp", self.gcp), ("azure", self.azure))
+            if part is not None
+        ]
+        if len(given) != 1:
+            raise ValueError(
+                f"has {' and '.join(given)}; keep exactly one of from, aws, gcp, azure"
+                if given
+                else "says not where from; give one of from, aws, gcp, azure"
+            )
+        if self.source is None and (self.header is not None or self.format is not None):
+            raise ValueError(f"has header or format, which are for `from`; {given[0]} has its own; remove them")
+        return self
