@@ -29,15 +29,15 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item) -> Any:
-    """What a test with the marker `pair` proves goes into the file named by GATEREEVE_PAIRS, a line of JSON each, once
-    the test and everything it leans on has passed. Marks of a test and of its parameters are joined."""
+    """What a test with the marker `pair` proves goes into the file that GATEREEVE_PAIRS names, a line of JSON each:
+    source, target, feature, and whether it passed with everything it leans on. Marks of a test and of its parameters
+    are joined; without all three names there is nothing to say. A feature holds if none of its lines says it failed."""
     report = yield
     item.stash[_FAILED] = item.stash.get(_FAILED, False) or not report.passed
     path = os.environ.get("GATEREEVE_PAIRS", "")
-    marks = list(item.iter_markers("pair"))
-    if path and marks and report.when == "teardown" and not item.stash[_FAILED]:
-        row = {name: value for mark in marks for name, value in mark.kwargs.items()}
-        line = json.dumps({name: row[name] for name in ("source", "target", "feature")}) + "\n"
+    row = {name: value for mark in item.iter_markers("pair") for name, value in mark.kwargs.items()}
+    if path and report.when == "teardown" and row.keys() == {"source", "target", "feature"}:
+        line = json.dumps({**row, "passed": not item.stash[_FAILED]}) + "\n"
         with open(path, "ab", buffering=0) as file:  # noqa: PTH123  # one write in append mode: workers do not mix
             file.write(line.encode())
     return report

@@ -64,8 +64,9 @@ class Call:
 
 @dataclass
 class Play:
-    """`ending`: "" completes; "break" resets in the middle; "hang" says nothing; "slow" stops in the middle until the
-    caller goes. `status`: an error instead."""
+    """`ending`: "" completes; "reset" ends the connection before the first byte, "break" in the middle, "drop" there
+    when told to; "hang" says nothing, and "slow" nothing from the middle on, until the caller goes. `status`: an error
+    instead."""
 
     parts: list[Text | Thought | Call] = field(default_factory=list)
     ending: str = ""
@@ -99,11 +100,15 @@ def arguments(turn: int) -> dict[str, Any]:
     return {"key": f'Köln "{turn}"\n', "n": turn, "deep": {"list": [1, 2.5, None, True], "empty": {}}}
 
 
-def plan(ask: Ask) -> Play:
-    """What the provider does about it."""
+def plan(ask: Ask, provider: str) -> Play:
+    """What the provider of this name does about it. `do: spare gemini+vertex 503`: all others fail so."""
     order, _, more = ask.text.partition("do: ")[2].partition(" ")
     if order == "error":
         return Play(status=int(more.split()[0]))
+    if order == "spare":
+        spared, how = more.split()[:2]
+        if provider not in spared.split("+"):
+            return Play(status=int(how)) if how.isdigit() else Play([Text("To be continued, but how?")], ending=how)
     if order in ("break", "hang", "slow"):
         return Play([Text("This begins well and goes on for a while, "), Text("but it does not end.")], ending=order)
     if order in _CALLING:

@@ -55,7 +55,8 @@ class Provider:
         self.violations: list[str] = []
         self.strangers: set[str] = set()  # headers that nobody here knows: no violation, but worth a look
         self.left = 0  # calls whose caller went away before the answer was complete
-        self.waiting = 0  # calls that wait for their caller to go away
+        self.waiting = 0  # calls that wait for their caller to go away, or to be dropped
+        self.dropped = threading.Event()  # set: calls that are to be dropped in the middle are
 
     @property
     def url(self) -> str:
@@ -86,7 +87,7 @@ class Provider:
             self._check_headers(request)
             self.credential(request)
             ask = self.read(request)
-            play = plan(ask)
+            play = plan(ask, self.name)
         except Wrong as wrong:
             self.violations.append(f"{self.name}: {request.method} {request.path}: {wrong}")
             return self.fail(wrong.status, str(wrong)), None
@@ -169,6 +170,9 @@ async def _write(
 ) -> bool:
     """Whether the connection can serve another request."""
     ending = play.ending if play else ""
+    if ending == "reset":
+        writer.transport.abort()
+        return False
     if ending == "hang":
         await _until_gone(provider, reader)
         return False
@@ -186,6 +190,12 @@ async def _write(
     await writer.drain()
     if ending == "break":
         await asyncio.sleep(0)
+        writer.transport.abort()
+        return False
+    if ending == "drop":
+        provider.waiting += 1
+        await asyncio.to_thread(provider.dropped.wait, 10)
+        provider.waiting -= 1
         writer.transport.abort()
         return False
     if ending == "slow":
