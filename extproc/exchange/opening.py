@@ -13,6 +13,8 @@ _INSTRUCTIONS = ("system", "instructions", "systemInstruction", "system_instruct
 _TURNS = ("messages", "input", "contents", "prompt")
 _MOST = 4096  # characters of each part: longer ones that begin alike share what a provider caches of them
 
+_MOST_TURNS = 64  # before a user's first
+
 
 def opening(call: LlmCall) -> bytes:
     """Bytes that are the same for every call of a conversation: the key the client caches by, if it names one; else its
@@ -27,8 +29,9 @@ def opening(call: LlmCall) -> bytes:
         if isinstance(turns, str):
             parts.append(turns[:_MOST])
         elif isinstance(turns, list):
-            for turn in turns:
+            for turn in turns[:_MOST_TURNS]:
                 parts.append(turn)
-                if isinstance(turn, dict) and turn.get("role", "user") == "user":
+                # What are no turns (tokens, texts to embed) are no conversation: there may be a million of them.
+                if not isinstance(turn, dict) or turn.get("role", "user") == "user":
                     break
     return b"\0".join(json.dumps(part)[:_MOST].encode() for part in parts)

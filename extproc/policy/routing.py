@@ -101,5 +101,6 @@ def _score(target: Target, key: bytes) -> float:
     if target.weight <= 0:
         return float("-inf")
     name = f"{target.provider.name}/{target.model}".encode()
-    drawn = int.from_bytes(blake2b(key, digest_size=7, key=blake2b(name, digest_size=32).digest()).digest(), "big")
-    return -target.weight / log((drawn + 0.5) / (1 << 56))
+    drawn = int.from_bytes(blake2b(key, digest_size=6, key=blake2b(name, digest_size=32).digest()).digest(), "big")
+    # Six bytes, because of seven the half would be lost in rounding, and with it the distance from 0 and 1.
+    return -target.weight / log((drawn + 0.5) / (1 << 48))
