@@ -144,12 +144,14 @@ def _became(entry: dict[str, Any], decision: Decision | None, judged: Judged | N
         entry["observed"] = decision.observed
     done = decision.obligations
     leg = judged.leg if judged is not None else None
+    # Also of a call that policies allow and no target could take: its class may be why.
+    if done.legs or (done.agents and done.upstream is None):
+        entry["data_class"] = word(done.data_class)
     if leg is None:
         if done.upstream is not None:
             entry["upstream"] = done.upstream.name
         return
     assert judged is not None
-    entry["data_class"] = word(done.data_class)
     entry["upstream"] = leg.target.provider.upstream.name
     entry["upstream_model"] = leg.target.model
     entry["upstream_dialect"] = leg.dialect
