@@ -4,6 +4,7 @@ Gemini's streams, and what the gateway says about what it could not translate.""
 import json
 from collections.abc import Iterator
 
+import anthropic
 import openai
 import pytest
 
@@ -138,6 +139,57 @@ def test_gemini_streams_an_array_where_no_events_are_asked_for(served: Served, t
     assert "".join(parts) == said(TEXT)
     [arrived] = served.cast[TARGETS[target].provider].seen[-1:]
     assert arrived.path.endswith(":streamGenerateContent")
+
+
+# -- counting, and settings --------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        pytest.param(name, marks=pytest.mark.pair(source="anthropic-messages", target=name, feature="counting tokens"))
+        for name in ("anthropic-messages", "bedrock-invoke")
+    ],
+)
+@pytest.mark.parametrize("version", ["2023-06-01", "2026-10-21"])
+def test_anthropics_tokens_are_counted(served: Served, target: str, version: str):
+    sdk = anthropic.Anthropic(base_url=served.url, api_key=served.token(), max_retries=0)
+    with sdk:
+        told = sdk.messages.count_tokens(
+            model=f"on-{target}", messages=USER, system="Brief.", extra_headers={"anthropic-version": version}
+        )
+    assert told.input_tokens == INPUT
+
+
+@pytest.mark.pair(source="gemini", target="gemini", feature="counting tokens")
+def test_geminis_tokens_are_counted(served: Served):
+    contents = [{"role": "user", "parts": [{"text": TEXT}]}]
+    answer = _post(served, "/v1beta/models/on-gemini:countTokens", contents=contents)
+    assert json.loads(answer)["totalTokens"] == INPUT
+
+
+@pytest.mark.parametrize(
+    ("target", "told"),
+    [
+        pytest.param(
+            target, told, id=target, marks=pytest.mark.pair(source="openai-chat", target=target, feature="settings")
+        )
+        for target, told in {
+            "openai-chat": {"temperature": 0.5, "top_p": 0.9, "stop": ["END"], "max_completion_tokens": 77},
+            "anthropic-messages": {"temperature": 0.5, "top_p": 0.9, "stop_sequences": ["END"], "max_tokens": 77},
+            "bedrock-converse": {"temperature": 0.5, "topP": 0.9, "stopSequences": ["END"], "maxTokens": 77},
+            "gemini": {"temperature": 0.5, "topP": 0.9, "stopSequences": ["END"], "maxOutputTokens": 77},
+        }.items()
+    ],
+)
+def test_settings_arrive_under_the_names_of_the_other_side(served: Served, target: str, told: dict[str, object]):
+    with openai.OpenAI(base_url=f"{served.url}/v1", api_key=served.token(), max_retries=0) as sdk:
+        sdk.chat.completions.create(
+            model=f"on-{target}", messages=USER, temperature=0.5, top_p=0.9, stop=["END"], max_completion_tokens=77
+        )
+    body = served.cast[TARGETS[target].provider].seen[-1].json()
+    given = body.get("inferenceConfig") or body.get("generationConfig") or body
+    assert {name: given.get(name) for name in told} == told
 
 
 # -- what is said about losses -----------------------------------------------------------------------------------------

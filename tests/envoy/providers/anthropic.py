@@ -49,7 +49,7 @@ class Anthropic(Provider):
             raise Wrong("not the provider's key, once", 401)
 
     def read(self, request: Arrived) -> Ask:
-        if (request.method, request.path) != ("POST", "/v1/messages"):
+        if request.method != "POST" or request.path not in ("/v1/messages", "/v1/messages/count_tokens"):
             raise Wrong("no such path", 404)
         version = request.header("anthropic-version")
         if version not in VERSIONS:
@@ -58,9 +58,17 @@ class Anthropic(Provider):
         stream = doc.pop("stream", False)
         if type(stream) is not bool:
             raise Wrong("stream is no boolean")
+        if request.path.endswith("count_tokens"):
+            if stream or "max_tokens" in doc:
+                raise Wrong("counting takes no stream and no max_tokens")
+            ask = read({"max_tokens": 1, **doc}, doc.get("model", ""), version, stream=False)
+            ask.operation = "count_tokens"
+            return ask
         return read(doc, doc.get("model", ""), version, stream=stream)
 
     def write(self, ask: Ask, play: Play) -> Answer:
+        if ask.operation == "count_tokens":
+            return Answer([json.dumps({"input_tokens": INPUT}).encode()])
         if ask.stream:
             return Answer([sse(event) for event in events(ask, play)], "text/event-stream; charset=utf-8", stream=True)
         return Answer([json.dumps(message(ask, play)).encode()])
@@ -71,7 +79,10 @@ class Anthropic(Provider):
 
 def read(doc: dict[str, Any], model: str, version: str, *, stream: bool) -> Ask:
     """Raises `Wrong` for what the API refuses. `doc` is a body without `stream`."""
-    shapes.check({"model": model, **doc}, _PARAMS)
+    # The SDK's types are those of the newer version, which has no sampling.
+    shapes.check({"model": model, **{name: value for name, value in doc.items() if name not in _SAMPLING}}, _PARAMS)
+    for name in _SAMPLING:
+        shapes.check(doc.get(name, 0), float, name)
     if not doc["max_tokens"] > 0:
         raise Wrong("max_tokens is not positive")
     if version == VERSIONS[1] and (found := [name for name in _SAMPLING if name in doc]):

@@ -33,7 +33,8 @@ from tests.envoy.upstream import Arrived
 CLAUDE = "eu.anthropic.claude-fake-v1:0"
 NOVA = "amazon.nova-fake-v1:0"
 _STREAM = "application/vnd.amazon.eventstream"
-_OPERATIONS = {"converse": False, "converse-stream": True, "invoke": False, "invoke-with-response-stream": True}
+_OPERATIONS = {"converse": False, "converse-stream": True, "invoke": False, "invoke-with-response-stream": True,
+               "count-tokens": False}  # fmt: skip
 _ERRORS = {400: "ValidationException", 401: "UnrecognizedClientException", 403: "AccessDeniedException",
            404: "ResourceNotFoundException", 429: "ThrottlingException"}  # fmt: skip
 _VERSIONS = ("bedrock-2023-05-31", "2026-10-21")
@@ -56,11 +57,21 @@ class Bedrock(Provider):
         if model not in (CLAUDE, NOVA) or quote(model, safe="-._~") != parts[2]:
             raise Wrong(f"model {parts[2]}", 404)
         doc, stream = request.json(), _OPERATIONS[parts[3]]
+        if parts[3] == "count-tokens":
+            if list(doc) != ["input"] or list(doc["input"]) != ["invokeModel"]:
+                raise Wrong("counting takes input.invokeModel here")
+            ask = _invoke(
+                json.loads(b64decode(doc["input"]["invokeModel"]["body"], validate=True)), model, stream=False
+            )
+            ask.operation = parts[3]
+            return ask
         ask = _invoke(doc, model, stream=stream) if "invoke" in parts[3] else converse(doc, model, stream=stream)
         ask.operation = parts[3]
         return ask
 
     def write(self, ask: Ask, play: Play) -> Answer:
+        if ask.operation == "count-tokens":
+            return Answer([json.dumps({"inputTokens": INPUT}).encode()])
         if ask.operation == "invoke":
             counts = {"x-amzn-bedrock-input-token-count": str(INPUT), "x-amzn-bedrock-output-token-count": str(OUTPUT)}
             return Answer([json.dumps(anthropic.message(ask, play)).encode()], headers=counts)

@@ -63,14 +63,20 @@ class Gemini(Provider):
         model, _, method = rest.rpartition(":")
         if request.method != "POST" or prefix not in self.prefixes or model != MODEL:
             raise Wrong("no such path", 404)
-        if method not in ("generateContent", "streamGenerateContent") or query not in ("", "alt=sse"):
+        if method not in ("generateContent", "streamGenerateContent", "countTokens") or query not in ("", "alt=sse"):
             raise Wrong(f"method {method} with query {query}", 404)
+        if method == "countTokens":
+            ask = _read(request.json(), model)
+            ask.operation = method
+            return ask
         ask = _read(request.json(), model)
         ask.stream = method != "generateContent"
         ask.operation = "sse" if query else "array"
         return ask
 
     def write(self, ask: Ask, play: Play) -> Answer:
+        if ask.operation == "countTokens":
+            return Answer([json.dumps({"totalTokens": INPUT}).encode()])
         if not ask.stream:
             return Answer([json.dumps(_chunk(ask, play.parts, play, last=True)).encode()])
         chunks = _chunks(ask, play)
