@@ -40,7 +40,8 @@ from extproc.policy.runtime import Policy
 from extproc.session.attempt import Attempt
 from extproc.session.events import Event, RequestHeaders
 from extproc.session.plan import is_attempt
-from extproc.session.ports import Exposure
+from extproc.session.ports import Exposure, Ports
+from extproc.session.seal import Seal
 from extproc.session.session import Session
 from extproc.session.stages import Limits
 from extproc.wire.grpcio import GrpcioServer
@@ -56,6 +57,7 @@ class WorkerSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw
     `audit`: where records go, each "stdout:json", "stdout:text" or "file:PATH"; "{index}" in a path is the worker's.
     `lock`: a file that workers sharing one stdout lock for long lines. `status_fd`: -1 for none. `exposure`: the
     file in which the workers of a host remember who has seen sensitive data; "" for one worker alone.
+    `seal`: the file with the key that MCP handles are bound to callers with; "" for a key of this process only.
     """
 
     address: str
@@ -71,8 +73,17 @@ class WorkerSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw
     max_request_bytes: int = 16 * 1024 * 1024
     max_answer_bytes: int = 32 * 1024 * 1024
     exposure: str = ""
+    seal: str = ""
     log_format: str = "json"
     log_level: str = "info"
+
+
+class _NoTools:
+    def definition(self, server: str, tool: str) -> None:  # noqa: ARG002
+        return None
+
+    def learn(self, server: str, tools: Any) -> None:  # noqa: ARG002
+        return None
 
 
 class Worker:
@@ -86,12 +97,15 @@ class Worker:
         self.keys = KeyCache(monotonic, random, http=http_client(), on_fetch=self.metrics.keys_fetched)
         self.authenticator = TokenAuthenticator(self.keys)
         self.exposure: Exposure = SharedExposure(settings.exposure) if settings.exposure else MemoryExposure()
+        self.tools = _NoTools()
+        self.seal = Seal(_seal_key(settings.seal))
         self.credentials = WarmCredentials(os.environ, monotonic)
         self.audit = AuditWriter(_sinks(settings), on_lost=self.metrics.audit_lost)
         self.watch = PolicyWatch(
             Path(settings.policy), _load, self.holder, time, prepare=self._prepare, on_outcome=self._on_policy
         )
         self._limits = Limits(settings.max_request_bytes, settings.max_answer_bytes)
+        self._ports = Ports(self.authenticator, self.credentials, self.exposure, self.tools, self.seal)
         self._prefix = f"gr-{secrets.token_hex(4)}-{settings.index}-"
         self._number = 0
         self._open: set[Session] = set()
@@ -106,10 +120,8 @@ class Worker:
         return Session(
             f"{self._prefix}{self._number}",
             policy,
-            self.authenticator,
-            self.credentials,
+            self._ports,
             self._limits,
-            self.exposure,
         )
 
     def emit(self, entry: dict[str, Any]) -> None:
@@ -227,6 +239,11 @@ class Worker:
         line = msgspec.json.encode({"event": event, "worker": self.settings.index, "pid": os.getpid(), **self.detail()})
         with suppress(OSError):
             os.write(self.settings.status_fd, line + b"\n")
+
+
+def _seal_key(path: str) -> bytes:
+    """The key that binds handles to callers: a host's own, or a new one, with which older handles are unknown."""
+    return Path(path).read_bytes() if path else secrets.token_bytes(32)
 
 
 def _all_issuers(policy: Policy) -> list[Any]:

@@ -40,9 +40,15 @@ _MAX_ADDRESS = 4096
 _PATH = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~!$&'()*+,;=:@%/?#[]")  # RFC 3986
 
 
-def answer(call: McpCall, mask: TextFilter | None, visible: Visible | None) -> Answer:
-    """A reader for the answer to `call`. `visible` None shows everything; `mask` None masks nothing."""
-    return Unchanged() if mask is None and visible is None else McpAnswer(call, mask, visible)
+Finish = Callable[[Any], None]
+
+
+def answer(call: McpCall, mask: TextFilter | None, visible: Visible | None, finish: Finish | None = None) -> Answer:
+    """A reader for the answer to `call`. `visible` None shows everything; `mask` None masks nothing. `finish` changes
+    each message in place, last of all."""
+    if mask is None and visible is None and finish is None:
+        return Unchanged()
+    return McpAnswer(call, mask, visible, finish)
 
 
 class Unchanged:
@@ -77,12 +83,18 @@ class McpAnswer:
 
     framing = "text/event-stream"
     # fmt: off
-    __slots__ = ("_endpoint", "_failed", "_mask", "_max_event", "_modern", "_reader", "_visible",
+    __slots__ = ("_endpoint", "_failed", "_finish", "_mask", "_max_event", "_modern", "_reader", "_visible",
                  "finish_reasons", "model", "notes", "usage")
     # fmt: on
 
     def __init__(
-        self, call: McpCall, mask: TextFilter | None, visible: Visible | None, *, max_event: int = sse.MAX_EVENT
+        self,
+        call: McpCall,
+        mask: TextFilter | None,
+        visible: Visible | None,
+        finish: Finish | None = None,
+        *,
+        max_event: int = sse.MAX_EVENT,
     ) -> None:
         self.usage = Usage()
         self.model = ""
@@ -90,6 +102,7 @@ class McpAnswer:
         self.notes: tuple[str, ...] = ()
         self._mask = None if mask is None else MessageMask(mask, call.id if call.kind == "request" else None)
         self._visible = visible
+        self._finish = finish
         self._modern = call.era == "modern"
         self._endpoint = call.kind == "stream"
         self._max_event = max_event
@@ -194,6 +207,8 @@ class McpAnswer:
                 self._note(BINARY_NOTE)
             if self._mask.state:
                 self._note(STATE_NOTE)
+        if self._finish is not None:
+            self._finish(message)
         return message
 
     def _note(self, note: str) -> None:

@@ -51,6 +51,14 @@ def decoded(value: str) -> str | None:
     return value
 
 
+def encoded(name: str) -> str:
+    """A name as its header carries it: wrapped if it is no plain text, or would be read as something else."""
+    if name.isascii() and name.isprintable() and name == name.strip() and ", " not in name:
+        if not (name.startswith(_WRAP) and name.endswith(_UNWRAP)):
+            return name
+    return _WRAP + base64.b64encode(name.encode("utf-8", "surrogatepass")).decode("ascii") + _UNWRAP
+
+
 def check(
     headers: Mapping[str, str], *, method: str, name: str, named: bool, version: str | None, required: bool, id: Any
 ) -> None:

@@ -57,6 +57,8 @@ class Reason(StrEnum):
     CONTENT_ENCODING = "content-encoding"
     BATCH_REFUSED = "batch-refused"
     HEADER_MISMATCH = "header-mismatch"
+    SESSION_UNKNOWN = "session-unknown"
+    HANDLE_UNKNOWN = "handle-unknown"
     UNTRANSLATABLE = "untranslatable"
     # what came back
     ANSWER_UNREADABLE = "answer-unreadable"
@@ -129,6 +131,8 @@ REASONS: dict[Reason, Explained] = {
     ),
     Reason.BATCH_REFUSED: Explained(400, "JSON-RPC batches are not accepted. Send one message per request."),
     Reason.HEADER_MISMATCH: Explained(400, "An Mcp-* header does not say what the body says."),
+    Reason.SESSION_UNKNOWN: Explained(404, "This MCP session is not yours, or is over. Initialize a new one."),
+    Reason.HANDLE_UNKNOWN: Explained(400, "The task or the state that this message brings back was not given to you."),
     Reason.UNTRANSLATABLE: Explained(
         400, "The model is served over another API, which has no equivalent for a part of this request."
     ),

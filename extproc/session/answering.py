@@ -13,13 +13,14 @@ from typing import Protocol
 
 from extproc.errors import Uninspectable
 from extproc.exchange.encoding import Decoder, readable
+from extproc.exchange.mcp_headers import SESSION
 from extproc.exchange.model import Answer
 from extproc.exchange.refusal import Reason
 from extproc.session.actions import Action, Pairs, ResponseChunk, ResponseHeadersReply, ResponseTrailersReply
 from extproc.session.answer_headers import returned
 from extproc.session.events import ResponseHeaders
 from extproc.session.plan import DROPPED
-from extproc.session.secret import Hider
+from extproc.session.secret import Hider, hidden
 from extproc.session.stages import Judged, Limits
 
 # One gRPC message to Envoy carries at most this much of an answer, so that neither side buffers it twice in one piece.
@@ -70,7 +71,7 @@ def choose(judged: Judged, event: ResponseHeaders, limits: Limits, id: str) -> M
             Reason.UPSTREAM_FAILED,
         )
     secret, reply = judged.secret, judged.reply
-    told = _told(judged)
+    told = _told(judged, headers)
     if event.end_of_stream:
         kept, remove = returned(headers, id, secret, judged.mask, changed=False, translated=reply is not None)
         return Bodiless(kept + told, remove, secret)
@@ -100,11 +101,13 @@ def choose(judged: Judged, event: ResponseHeaders, limits: Limits, id: str) -> M
     return Whole(judged, kind, status, decoder, kept, remove, limits)
 
 
-def _told(judged: Judged) -> Pairs:
-    """What the client is told of its target: what that was not told, and which it was, if policy lets it know."""
+def _told(judged: Judged, headers: Mapping[str, str]) -> Pairs:
+    """What the client is told of its target: what that was not told, and which it was, if policy lets it know. Of an
+    MCP server: the session, as the caller's own."""
     leg = judged.leg
     if leg is None:
-        return ()
+        said = hidden(judged.secret, headers.get(SESSION, ""))
+        return ((SESSION, judged.session(said)),) if said and judged.session is not None else ()
     told: Pairs = ((DROPPED, ", ".join(judged.dropped)),) if judged.dropped else ()
     if judged.decision.obligations.shows_model:
         told += ((SERVED_BY, f"{leg.target.provider.name}/{leg.target.model}"),)

@@ -21,21 +21,21 @@ from extproc.policy.sensitivity import DataClass
 from extproc.session import forwarding, plan
 from extproc.session.actions import RequestBodyReply
 from extproc.session.outgoing import NOTHING, Asking, authenticated, outgoing, slim, with_usage
-from extproc.session.ports import Credentials
+from extproc.session.ports import Credentials, Ports
 from extproc.session.secret_filter import SecretFilter
-from extproc.session.stages import Admitted, Forward, Judged, Limits, Local, Refused, RequestFacts
+from extproc.session.stages import Admitted, Forward, Judged, Limits, Local, Refused, RequestFacts, key_of
 
 
 def judge(
     admitted: Admitted,
     body: bytes,
     policy: Policy,
-    credentials: Credentials,
+    ports: Ports,
     limits: Limits,
-    id: str = "",
-    exposed: DataClass = DataClass.PUBLIC,
+    id: str,
+    wall: float,
 ) -> Forward | Refused:
-    """The body phase of a POST. `id` is the exchange's; `exposed` is what its caller has seen of MCP servers."""
+    """The body phase of a POST. `id` is the exchange's, `wall` is Unix time."""
     arrived = admitted.arrived
     dialect = classify.DIALECTS[arrived.route.dialect]
     try:
@@ -43,6 +43,8 @@ def judge(
         full = dialect.read(arrived.route.operation, json_body.decode(plain), arrived.route.place)
     except BadRequest as error:
         return Refused(Refusal.of(Reason(error.reason), message=error.message, status=error.status), dialect)
+    credentials = ports.credentials
+    exposed = DataClass(ports.exposure.level(key_of(admitted.identity), wall)) if policy.exposing else DataClass.PUBLIC
     decision = decide_llm(policy, admitted.identity, full, RequestFacts(admitted, len(plain), id), exposed)
     call = slim(full)
     if not decision.allowed:
@@ -151,6 +153,8 @@ def failed(headers: Mapping[str, str]) -> Refusal | None:
         reason = Reason(outcome)
     except ValueError:
         reason = Reason.UPSTREAM_FAILED
+    if reason is Reason.UPSTREAM_FAILED and headers.get(":status") == "504":
+        return Refusal.of(reason, message="The upstream did not answer in time. Try again.", status=504)
     return Refusal.of(reason, message=unquote(headers.get(plan.MESSAGE, "")))
 
 

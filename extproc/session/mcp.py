@@ -3,18 +3,19 @@
 from dataclasses import replace
 
 from extproc.errors import BadRequest
-from extproc.exchange import mcp
+from extproc.exchange import mcp, mcp_handles, mcp_headers
 from extproc.exchange.encoding import decode_request
 from extproc.exchange.mcp import BadMessage
 from extproc.exchange.model import Answer, McpCall
 from extproc.exchange.refusal import Reason, Refusal
 from extproc.policy.decide import decide_mcp, visible
+from extproc.policy.methods import act_of
 from extproc.policy.runtime import McpServer, Policy
 from extproc.session import forwarding
-from extproc.session.actions import RequestBodyReply, RequestHeadersReply
+from extproc.session.actions import Pairs, RequestBodyReply, RequestHeadersReply
 from extproc.session.outgoing import authenticated
-from extproc.session.ports import Credentials
-from extproc.session.stages import Admitted, Forward, Judged, Limits, Refused, RequestFacts
+from extproc.session.ports import Ports
+from extproc.session.stages import Admitted, Forward, Judged, Limits, Refused, RequestFacts, key_of
 from extproc.session.voice import McpVoice
 
 # MCP reports an oversized or badly coded body before there is any message to answer.
@@ -22,9 +23,9 @@ _VOICE = McpVoice()
 
 
 def judge(
-    admitted: Admitted, body: bytes | None, policy: Policy, credentials: Credentials, limits: Limits
+    admitted: Admitted, body: bytes | None, policy: Policy, ports: Ports, limits: Limits, id: str, wall: float  # noqa: ARG001
 ) -> Forward | Refused:
-    """A POST's body, or None for a GET or DELETE that has none."""
+    """A POST's body, or None for a GET or DELETE that has none. `id` is the exchange's, `wall` is Unix time."""
     arrived = admitted.arrived
     server = arrived.server
     if server is None:
@@ -40,35 +41,73 @@ def judge(
         return Refused(refusal, McpVoice(None, error.id, error.code))
     except BadRequest as error:
         return Refused(Refusal.of(Reason(error.reason), message=error.message, status=error.status), _VOICE)
-    return _decide(admitted, server, call, body is not None, policy, credentials)
+    return _decide(admitted, server, call, body is not None, policy, ports, wall)
 
 
 def _decide(
-    admitted: Admitted, server: McpServer, full: McpCall, has_body: bool, policy: Policy, credentials: Credentials
+    admitted: Admitted, server: McpServer, full: McpCall, has_body: bool, policy: Policy, ports: Ports, wall: float
 ) -> Forward | Refused:
     decision = decide_mcp(policy, admitted.identity, server, full, RequestFacts(admitted))
     call = replace(full, arguments={}, doc={})  # a stream may be open for hours: it needs only what the call was
     voice = McpVoice(call)
     if not decision.allowed:
         return Refused(Refusal.of(decision.reason, message=decision.message), voice, call, decision)
+    caller = key_of(admitted.identity)
+    handles = _opened(admitted, server, full, ports, caller)
+    if isinstance(handles, Refusal):
+        return Refused(handles, voice, call, decision)
     upstream = server.upstream
     path = (upstream.path or "/") + forwarding.query(admitted.arrived.query, admitted.token)
     sent = mcp.write(full) if has_body else b""
-    injected = authenticated(upstream, path, sent, credentials, admitted.arrived.method)
+    injected = authenticated(upstream, path, sent, ports.credentials, admitted.arrived.method)
     if injected is None:
         return Refused(Refusal.of(Reason.CREDENTIAL_UNAVAILABLE), voice, call, decision)
+    if server.data_class and not act_of(full).opens:  # to open or to list is to see nothing yet
+        ports.exposure.touched(caller, server.data_class, wall, server.remember)
     remove = forwarding.stripped(admitted.headers, tuple(name for name, _ in injected.headers), admitted.token)
     masking = decision.obligations.masking
     mask = masking.start() if masking is not None else None
     shown = visible(policy, admitted.identity, server)
-    pairs = forwarding.pairs(upstream, path, len(sent) if has_body else None) + injected.headers
+    pairs = forwarding.pairs(upstream, path, len(sent) if has_body else None) + injected.headers + handles
     reply = RequestBodyReply(sent, pairs, remove) if has_body else RequestHeadersReply(pairs, remove)
+    task = ports.seal.closer("task", server.name, caller)
+    state = ports.seal.closer("state", server.name, caller)
 
     def read() -> Answer:
-        return mcp.answer(call, mask, shown)
+        return mcp.answer(call, mask, shown, lambda message: mcp_handles.given_out(message, task, state))
 
     # Any MCP answer may carry a list to be filtered (a GET stream answers other requests too): it must be readable.
     strict = call.kind in ("request", "stream")
-    secret = injected.secret
-    judged = Judged(call, decision, voice, read, mask, must_read=True, strict=strict, sent=len(sent), secret=secret)
+    judged = Judged(
+        call,
+        decision,
+        voice,
+        read,
+        mask,
+        must_read=True,
+        strict=strict,
+        sent=len(sent),
+        secret=injected.secret,
+        session=ports.seal.closer("session", server.name, caller),
+    )
     return Forward(judged, reply)
+
+
+def _opened(admitted: Admitted, server: McpServer, full: McpCall, ports: Ports, caller: bytes) -> Pairs | Refusal:
+    """The headers that carry handles, as the server knows these; the message's own are changed in place. A handle that
+    is another caller's is unknown, in the words in which the server itself would say it of one that has expired."""
+    sets: Pairs = ()
+    said = mcp.session_id(admitted.headers)
+    if said:
+        session = ports.seal.opener("session", server.name, caller)(said)
+        if session is None:
+            return Refusal.of(Reason.SESSION_UNKNOWN)
+        sets += ((mcp_headers.SESSION, session),)
+    task = ports.seal.opener("task", server.name, caller)
+    state = ports.seal.opener("state", server.name, caller)
+    if not mcp_handles.brought_back(full.doc, task, state):
+        return Refusal.of(Reason.HANDLE_UNKNOWN)
+    if mcp_headers.NAME in admitted.headers and full.method.startswith("tasks/"):
+        name = full.doc["params"]["taskId"]
+        sets += ((mcp_headers.NAME, mcp_headers.encoded(name)),)
+    return sets

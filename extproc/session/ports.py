@@ -1,13 +1,15 @@
 """What a session needs from the outside, as Protocols. `adapters` implements them, tests fake them."""
 
-from collections.abc import Awaitable, Mapping
+from collections.abc import Awaitable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Protocol
 
+from extproc.exchange.model import JsonObject
 from extproc.exchange.refusal import Refusal
 from extproc.identity.model import Identity
 from extproc.policy.runtime import Credential, Policy
 from extproc.session.actions import Pairs
+from extproc.session.seal import Seal
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +68,29 @@ class Exposure(Protocol):
     def level(self, key: bytes, wall: float) -> int:
         """The highest level that still counts, 0 for none."""
         ...
+
+
+class Tools(Protocol):
+    """Definitions of MCP tools, as servers listed them. Shared by the workers of a host."""
+
+    def definition(self, server: str, tool: str) -> JsonObject | None:
+        """The newest definition that was seen, None if none was."""
+        ...
+
+    def learn(self, server: str, tools: Sequence[JsonObject]) -> None:
+        """A list (or a page of one) that a server gave out. Never blocks."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Ports:
+    """Everything a session asks of the outside."""
+
+    authenticator: Authenticator
+    credentials: Credentials
+    exposure: Exposure
+    tools: Tools
+    seal: Seal
 
 
 class Effects(Protocol):

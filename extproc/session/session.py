@@ -24,9 +24,7 @@ from extproc.exchange.refusal import REASONS, Reason, Refusal, Rendered
 from extproc.identity import token
 from extproc.identity.model import Identity
 from extproc.policy.decision import Decision
-from extproc.policy.methods import act_of
-from extproc.policy.runtime import McpServer, Policy
-from extproc.policy.sensitivity import DataClass
+from extproc.policy.runtime import Policy
 from extproc.session import admission, answering, llm, mcp, plan, record
 from extproc.session.actions import (
     Action,
@@ -49,7 +47,7 @@ from extproc.session.events import (
     ResponseTrailers,
     StreamClosed,
 )
-from extproc.session.ports import Authenticator, Credentials, Exposure, KeysNeeded
+from extproc.session.ports import KeysNeeded, Ports
 from extproc.session.stages import Admitted, Arrived, Forward, Judged, Limits, Local, Refused
 from extproc.session.voice import Voice, last_event, render
 
@@ -77,17 +75,15 @@ class Session:
 
     __slots__ = (
         "_arrived",
-        "_auth",
         "_call",
-        "_credentials",
         "_decision",
-        "_exposure",
         "_headers",
         "_identity",
         "_judged",
         "_limits",
         "_mode",
         "_policy",
+        "_ports",
         "_received",
         "_refusal",
         "_state",
@@ -100,22 +96,12 @@ class Session:
         "id",
     )
 
-    def __init__(
-        self,
-        id: str,
-        policy: Policy | None,
-        authenticator: Authenticator,
-        credentials: Credentials,
-        limits: Limits,
-        exposure: Exposure,
-    ) -> None:
+    def __init__(self, id: str, policy: Policy | None, ports: Ports, limits: Limits) -> None:
         self.id = id
         self.failure: Exception | None = None  # what went wrong in us, for the log; never shown
         self._policy = policy
-        self._auth = authenticator
-        self._credentials = credentials
+        self._ports = ports
         self._limits = limits
-        self._exposure = exposure
         self._state = State.NEW
         self._voice: Voice = _CLIENT
         self._headers = _NO_HEADERS
@@ -177,7 +163,7 @@ class Session:
         return self._authenticate(policy, arrived, wall, mono, final=False)
 
     def _authenticate(self, policy: Policy, arrived: Arrived, wall: float, mono: float, *, final: bool) -> list[Action]:
-        who = self._auth.authenticate(self._token, policy, wall, final=final)
+        who = self._ports.authenticator.authenticate(self._token, policy, wall, final=final)
         if isinstance(who, KeysNeeded):
             if final:  # waiting a second time could go on for ever
                 return self._refuse(Refusal.of(Reason.KEYS_UNAVAILABLE), arrived.voice, mono)
@@ -195,7 +181,8 @@ class Session:
             return [RequestHeadersReply()]
         admitted = Admitted(arrived, who, self._headers, self._token)
         if arrived.route.plane == "mcp":
-            return self._decided(mcp.judge(admitted, None, policy, self._credentials, self._limits), wall, mono)
+            outcome = mcp.judge(admitted, None, policy, self._ports, self._limits, self.id, wall)
+            return self._decided(outcome, mono)
         return self._answer_here(llm.models(admitted, policy), mono)
 
     def _keys_fetched(self, event: EffectDone, wall: float, mono: float) -> list[Action]:
@@ -216,20 +203,14 @@ class Session:
         assert arrived is not None
         assert who is not None
         admitted = Admitted(arrived, who, self._headers, self._token)
-        if arrived.route.plane == "mcp":
-            outcome = mcp.judge(admitted, event.body, policy, self._credentials, self._limits)
-            return self._decided(outcome, wall, mono)
-        exposed = DataClass(self._exposure.level(_key(who), wall)) if policy.exposing else DataClass.PUBLIC
-        outcome = llm.judge(admitted, event.body, policy, self._credentials, self._limits, self.id, exposed)
-        return self._decided(outcome, wall, mono)
+        plane = mcp if arrived.route.plane == "mcp" else llm
+        outcome = plane.judge(admitted, event.body, policy, self._ports, self._limits, self.id, wall)
+        return self._decided(outcome, mono)
 
-    def _decided(self, outcome: Forward | Refused, wall: float, mono: float) -> list[Action]:
+    def _decided(self, outcome: Forward | Refused, mono: float) -> list[Action]:
         if isinstance(outcome, Refused):
             return self._refused(outcome, mono)
         judged = self._judged = outcome.judged
-        arrived = self._arrived
-        if arrived is not None and arrived.server is not None and arrived.server.data_class:
-            self._touched(arrived.server, judged, wall)
         self._call = judged.call
         self._decision = judged.decision
         self._voice = judged.voice
@@ -238,12 +219,6 @@ class Session:
         self._state = State.FORWARDED
         self._times["forwarded"] = mono
         return [outcome.reply]
-
-    def _touched(self, server: McpServer, judged: Judged, wall: float) -> None:
-        """The caller is about to see what this server gives out. To open or list is to see nothing yet."""
-        call, who = judged.call, self._identity
-        if isinstance(call, McpCall) and who is not None and not act_of(call).opens:
-            self._exposure.touched(_key(who), server.data_class, wall, server.remember)
 
     def _answer_here(self, outcome: Local | Refused, mono: float) -> list[Action]:
         if isinstance(outcome, Refused):
@@ -444,11 +419,6 @@ class Session:
 
 # Why Envoy refused a request by itself, as far as the status tells; others had no path that could be served.
 _FOREIGN = {413: Reason.BODY_TOO_LARGE, 426: Reason.UPGRADE_REFUSED}
-
-
-def _key(who: Identity) -> bytes:
-    """The caller, as exposure is remembered by."""
-    return f"{who.issuer}\0{who.subject}".encode("utf-8", "replace")
 
 
 def _challenge(reason: Reason) -> str:

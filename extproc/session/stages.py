@@ -84,6 +84,7 @@ class Judged:
     reply: Reply | None = None
     dropped: tuple[str, ...] = ()
     served: Callable[[int], "Judged | None"] | None = None
+    session: Callable[[str], str] | None = None  # makes an MCP session's id the caller's own
     attempts: int = 0  # how many targets were tried, 0 if there was one only
 
 
@@ -112,6 +113,11 @@ class Local:
     rendered: Rendered
     call: LlmCall
     decision: Decision
+
+
+def key_of(who: Identity) -> bytes:
+    """The caller, as what is remembered of it or bound to it is told apart."""
+    return f"{who.issuer}\0{who.subject}".encode("utf-8", "replace")
 
 
 class RequestFacts(Mapping[str, Any]):

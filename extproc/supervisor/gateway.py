@@ -7,6 +7,7 @@ provider is unknown nor a request in progress loses its own.
 
 import asyncio
 import os
+import secrets
 import shutil
 import signal
 import tempfile
@@ -184,6 +185,7 @@ class Gateway:
                 audit_backups=settings.audit_backups,
                 lock=str(self._folder / "stdout.lock"),
                 exposure=str(self._folder / "exposure"),
+                seal=str(self._seal()),
                 drain=settings.drain,
                 max_request_bytes=settings.max_request_bytes,
                 max_answer_bytes=settings.max_answer_bytes,
@@ -192,6 +194,14 @@ class Gateway:
             )
             for index in range(settings.workers)
         ]
+
+    def _seal(self) -> Path:
+        """The key with which workers bind handles to callers. The folder is this user's alone, and goes with us."""
+        path = self._folder / "seal"
+        if not path.exists():
+            path.touch(mode=0o600)
+            path.write_bytes(secrets.token_bytes(32))
+        return path
 
     def _socket(self, index: int) -> str:
         path = str((self._settings.sockets or self._folder).absolute() / f"w{index}.sock")

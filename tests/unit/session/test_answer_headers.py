@@ -5,7 +5,7 @@ import pytest
 from extproc.session.actions import ResponseHeadersReply
 from extproc.session.answer_headers import returned
 from extproc.session.events import ResponseHeaders
-from tests.unit.session.transcript import CARD, ID, MASKED, SECRET, VIA, allowed, body, chat, mcp, policy, tool
+from tests.unit.session.transcript import CARD, ID, MASKED, SECRET, VIA, allowed, body, chat, mcp, policy, sealed, tool
 
 KEPT = {
     "content-type": "application/json",
@@ -107,6 +107,7 @@ def test_no_header_gives_the_injected_credential_away(plane: str) -> None:
         playbook >> chunk("{}")
     (head,) = [action for action in playbook.actions if isinstance(action, ResponseHeadersReply)]
     assert dict(head.set)["x-request-id"] == f"bad key {'*' * len(SECRET)}!"
-    assert dict(head.set)["mcp-session-id"] == "*" * len(SECRET)
+    session = "*" * len(SECRET)
+    assert dict(head.set)["mcp-session-id"] == (sealed("session", session) if plane == "mcp" else session)
     assert "x-echo" in head.remove
     assert "openai-version" not in head.remove

@@ -27,6 +27,7 @@ from tests.unit.session.transcript import (
     refuses,
     request,
     rpc,
+    sealed,
     tool,
 )
 
@@ -276,12 +277,19 @@ def test_an_mcp_message_is_sent_as_it_was_judged() -> None:
 def test_a_session_of_mcp_is_opened_and_closed_in_the_headers_phase(method: str) -> None:
     kept: list[Any] = []
     playbook = Playbook()
-    headers = mcp(method=method, mcp_session_id="s-1", mcp_protocol_version="2025-11-25")
+    headers = mcp(method=method, mcp_session_id=sealed("session", "s-1"), mcp_protocol_version="2025-11-25")
     assert playbook >> headers << forwards(kept)
+    assert dict(kept[0].set)["mcp-session-id"] == "s-1"
     assert isinstance(kept[0], RequestHeadersReply)
     assert "content-length" not in dict(kept[0].set)
     assert "mcp-session-id" not in kept[0].remove
     assert over(playbook)["verdict"] == "allow"
+
+
+@pytest.mark.parametrize("said", ["s-1", "~", sealed("task", "s-1"), sealed("session", "s-1", "other"), "x" * 70_000])
+def test_a_session_that_is_not_the_callers_own_is_unknown(said: str) -> None:
+    playbook = Playbook()
+    assert playbook >> mcp(method="DELETE", mcp_session_id=said) << refuses(404, "session-unknown")
 
 
 @pytest.mark.parametrize(

@@ -251,7 +251,7 @@ def test_a_record_that_cannot_be_built_is_made_all_the_same(monkeypatch: pytest.
 def test_a_call_goes_on_when_its_keys_have_come() -> None:
     playbook = Playbook()
     assert playbook >> chat("keys") << waits >> EffectDone(None) << RequestHeadersReply() >> body() << forwards()
-    assert [final for _, final in playbook.session._auth.seen] == [False, True]
+    assert [final for _, final in playbook.session._ports.authenticator.seen] == [False, True]
     assert over(playbook)["ms"]["keys"] == 10.0
 
 

@@ -28,7 +28,8 @@ from extproc.session.events import (
     ResponseHeaders,
     StreamClosed,
 )
-from extproc.session.ports import Injected, KeysNeeded, Outgoing
+from extproc.session.ports import Injected, KeysNeeded, Outgoing, Ports
+from extproc.session.seal import Seal
 from extproc.session.session import Session
 from extproc.session.stages import Limits
 
@@ -102,8 +103,34 @@ class Memory:
         return self.levels.get(key, 0)
 
 
+class Definitions:
+    """Tool definitions, as they were learned."""
+
+    def __init__(self) -> None:
+        self.known: dict[tuple[str, str], Any] = {}
+
+    def definition(self, server: str, tool: str) -> Any:
+        return self.known.get((server, tool))
+
+    def learn(self, server: str, tools: Any) -> None:
+        self.known.update({(server, tool["name"]): tool for tool in tools})
+
+
+SEAL = Seal(b"0" * 32)
+CALLER = b"https://login.example.com\0user-1"
+
+
+def sealed(kind: str, handle: str, server: str = "notes") -> str:
+    """A handle as the gateway gives it to the caller of these transcripts."""
+    return SEAL.closer(kind, server, CALLER)(handle)
+
+
+def ports() -> Ports:
+    return Ports(Tokens(), Keyring(), Memory(), Definitions(), SEAL)
+
+
 def session(*, limits: Limits = LIMITS, policy: Policy | Callable[[], Policy] | None = policy) -> Session:
-    return Session(ID, policy() if callable(policy) else policy, Tokens(), Keyring(), limits, Memory())
+    return Session(ID, policy() if callable(policy) else policy, ports(), limits)
 
 
 # -- events ------------------------------------------------------------------------------------------------------------
