@@ -35,8 +35,8 @@ def deciding():
         policies.document("LLMProvider", "forbidden", dialects=["openai-chat"], url="http://127.0.0.1:9",
                           approved=False),
         policies.document("Model", "unapproved", targets=[{"provider": "forbidden"}]),
-        policies.document("LLMProvider", "narrow", dialects=["anthropic-messages"], url="http://127.0.0.1:9"),
-        policies.document("Model", "claude", targets=[{"provider": "narrow"}]),
+        policies.document("LLMProvider", "narrow", dialects=["cohere-chat"], url="http://127.0.0.1:9"),
+        policies.document("Model", "command", targets=[{"provider": "narrow"}]),
         _agent("all", subjects=[{"groups": ["all"]}], models={"allow": ["*"]}),
     ):  # fmt: skip
         folder.write(entry)
@@ -73,7 +73,7 @@ def _call(made: Scripted, *groups: str, claims: dict | None = None, **body) -> h
         pytest.param([], {"tenant": "t2"}, {}, 403, "no-policy", id="another tenant"),
         pytest.param(["watched"], {}, {"model": "small"}, 200, "observed", id="only observed: allowed"),
         pytest.param(["all"], {}, {"model": "unapproved"}, 403, "provider-not-approved", id="a provider not approved"),
-        pytest.param(["all"], {}, {"model": "claude"}, 400, "dialect-unsupported", id="not over this API"),
+        pytest.param(["all"], {}, {"model": "command"}, 400, "dialect-unsupported", id="not over this API"),
     ],
 )  # fmt: skip
 def test_is_decided_with_its_reason(deciding: Scripted, groups, claims, body, status, reason):
