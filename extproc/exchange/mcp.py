@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from extproc.errors import BadRequest
-from extproc.exchange import json_body, mcp_headers
+from extproc.exchange import json_body, mcp_headers, mcp_methods
 from extproc.exchange.keys import Keys, sentence
 from extproc.exchange.mcp_answer import answer
 from extproc.exchange.mcp_error import INVALID_PARAMS, INVALID_REQUEST, BadMessage
@@ -63,13 +63,13 @@ def read(server: str, body: bytes, headers: Mapping[str, str]) -> McpCall:
     _exact(params, _PARAMS, "params", request_id)
     for key, where, keys in _INSIDE:
         _exact(params.get(key), keys, where, request_id)
-    name = _name(method, params, request_id)
     meta = params.get("_meta")
     version = meta.get(VERSION_KEY) if type(meta) is dict else None
     if version is not None and type(version) is not str:
         raise _wrong("The protocol version in _meta is not a string.", request_id, INVALID_PARAMS)
     said = headers.get(mcp_headers.VERSION, "")
     modern = version is not None or mcp_headers.is_modern(said)
+    name = _name(method, params, request_id, needed=not modern or method not in mcp_methods.REMOVED)
     request = kind == "request"
     mcp_headers.check(headers, method=method, name=name, named=method in _MIRRORED, version=version,
                       required=modern and request, id=request_id)  # fmt: skip
@@ -157,7 +157,8 @@ def _kind(doc: JsonObject, id: Any) -> tuple[str, str]:
     return ("notification" if id is None else "request"), method
 
 
-def _name(method: str, params: JsonObject, id: Any) -> str:
+def _name(method: str, params: JsonObject, id: Any, *, needed: bool) -> str:
+    """`needed`: without one, nobody could judge it. What is no method of its era needs none: it is refused as that."""
     key = _NAMED.get(method)
     if key is None:
         if method != "completion/complete":
@@ -169,6 +170,8 @@ def _name(method: str, params: JsonObject, id: Any) -> str:
         holder = params
     name = holder.get(key)
     if type(name) is not str or not name:
+        if not needed:
+            return ""
         raise _wrong(f"params has no {key} that says what this method is about.", id, INVALID_PARAMS)
     return name
 

@@ -10,6 +10,7 @@ from extproc.exchange.refusal import REASONS, Reason
 
 PARSE_ERROR = -32700
 INVALID_REQUEST = -32600
+METHOD_NOT_FOUND = -32601
 INVALID_PARAMS = -32602
 INTERNAL_ERROR = -32603
 HEADER_MISMATCH = -32020  # 2026-07-28: a mirrored header does not say what the body says

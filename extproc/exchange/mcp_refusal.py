@@ -7,21 +7,24 @@ HTTP 200, and a denied tool is a failed tool, which models read and work around.
 | refused | answer |
 |---|---|
 | tools/call, by policy or limit | 200, result with the text and isError (modern: resultType complete) |
+| a request whose method is none of its era, by policy | 404 (handshake: 200), JSON-RPC error -32601 |
 | other request, by policy | 200, JSON-RPC error 4030 |
 | notification or response, by policy or limit | 202, nothing: no reply is defined, and a 403 ends v1 sessions |
 | GET or DELETE, by policy | 405 with Allow: POST, after which every client goes on without |
 | with a WWW-Authenticate challenge (401, or 403 for more scope) | its status, JSON-RPC error |
 | anything else (malformed, unknown server, size, limit, our own failure) | its status, JSON-RPC error |
 
+An unknown method is answered as the server would answer it: clients find out by that what a server can do.
+
 Failures of ours (5xx) are not tool results, because a model would take them for the tool's own answer and not retry.
 """
 
 from typing import Any
 
-from extproc.exchange import json_body
-from extproc.exchange.mcp_error import code_of
+from extproc.exchange import json_body, mcp_methods
+from extproc.exchange.mcp_error import METHOD_NOT_FOUND, code_of
 from extproc.exchange.model import JsonObject, McpCall
-from extproc.exchange.refusal import Refusal, Rendered
+from extproc.exchange.refusal import Reason, Refusal, Rendered
 
 _JSON = ("content-type", "application/json")
 _VERDICTS = frozenset({403, 429})
@@ -35,7 +38,10 @@ def refusal(refusal: Refusal, call: McpCall | None, *, id: Any = None, code: int
         if call.kind in ("notification", "response"):
             return Rendered(202, refusal.headers, b"")
         if refusal.status == 403 and call.kind == "request":
-            return Rendered(200, (_JSON, *refusal.headers), json_body.encode(_error(refusal, call.id, code)))
+            status = 200
+            if refusal.reason is Reason.METHOD_NOT_ALLOWED and not mcp_methods.exists(call.method, call.era):
+                code, status = METHOD_NOT_FOUND, 404 if call.era == "modern" else 200
+            return Rendered(status, (_JSON, *refusal.headers), json_body.encode(_error(refusal, call.id, code)))
         if refusal.status == 403:
             headers = (_JSON, ("allow", "POST"), *refusal.headers)
             return Rendered(405, headers, json_body.encode(_error(refusal, None, code)))

@@ -4,6 +4,7 @@ unknown. Methods and notifications that clients do not send are unknown: no poli
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
+from extproc.exchange.mcp_methods import exists
 from extproc.exchange.model import McpCall
 from extproc.exchange.refusal import Reason
 from extproc.policy.resources import is_plain
@@ -80,6 +81,8 @@ _BODILESS = ("stream", "close", "response")
 def act_of(call: McpCall) -> Act:
     """Judged by the method, not by whether an id makes it a request: a tools/call without id still calls a tool."""
     method = call.method
+    if method and not exists(method, call.era):
+        return _UNKNOWN
     act = _METHODS.get(method)
     if act is not None:
         return _DOUBTFUL if act is _RESOURCE and not is_plain(call.name) else act
