@@ -7,7 +7,7 @@ ADMIN_PORT ?= 10901
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test check fmt lint layers types generated protos docs bench lock clean
+.PHONY: pairs help setup run test check fmt lint layers types generated protos docs bench lock clean
 
 help: ## List the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  \033[1mmake %-10s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -55,6 +55,11 @@ docs: $(VENV)/.dev-stamp ## Generate docs/policy-reference.md from the policy mo
 
 bench: $(VENV)/.dev-stamp ## Measure the processor and the running gateway; print ratios, keep the results
 	@$(BIN)/python -m tests.bench $(ARGS)
+
+pairs: $(VENV)/.dev-stamp ## Make docs/pairs.md from the tests of dialects and pairs that pass
+	@rm -f $(VENV)/pairs.jsonl
+	@GATEREEVE_PAIRS=$(CURDIR)/$(VENV)/pairs.jsonl $(BIN)/pytest tests/envoy -k pairs -n auto
+	@$(BIN)/python -m tests.envoy.pairs_table $(VENV)/pairs.jsonl
 
 lock: ## Pin again, with hashes (needs uv)
 	uv pip compile pyproject.toml --extra envoy --group build --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header -o requirements.txt

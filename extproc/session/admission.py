@@ -64,7 +64,9 @@ def unreadable(arrived: Arrived, headers: Mapping[str, str], limits: Limits) -> 
         return too_large(limits)
     if not readable(headers.get("content-encoding", "")):
         return Refusal.of(Reason.CONTENT_ENCODING)
-    kind, _, parameters = headers.get("content-type", "").lower().partition(";")
+    # AWS's SDKs leave it out of InvokeModel, whose bodies are JSON all the same.
+    usual = "application/json" if arrived.route.dialect == "bedrock-invoke" else ""
+    kind, _, parameters = headers.get("content-type", usual).lower().partition(";")
     if kind.strip() != "application/json":
         return Refusal.of(Reason.CONTENT_TYPE)
     for parameter in parameters.split(";"):

@@ -329,7 +329,7 @@ def test_the_injected_credential_does_not_come_back(scripted: Scripted, group, s
     assert answer.status_code == int(status[:3])
     assert policies.UPSTREAM_KEY not in answer.text + str(answer.headers)
     assert "[masked:" in answer.text
-    assert answer.headers["x-request-id"] == "Bearer [masked:credential]"
+    assert answer.headers["x-request-id"] == "Bearer " + "[masked:credential]".ljust(len(policies.UPSTREAM_KEY), "*")
     assert not {"x-echo", "link"} & set(answer.headers)
 
 

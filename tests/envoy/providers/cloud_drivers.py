@@ -160,7 +160,7 @@ class Invoke(Messages):
 
     def _asked(self) -> dict[str, Any]:
         body = {**self._body(), "anthropic_version": "bedrock-2023-05-31"}
-        return {"modelId": body.pop("model"), "body": json.dumps(body), "contentType": "application/json"}
+        return {"modelId": body.pop("model"), "body": json.dumps(body)}
 
     def go(self, *, stream: bool = False) -> Said:
         if stream:
