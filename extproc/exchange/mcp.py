@@ -5,7 +5,7 @@ Reads one JSON-RPC message per POST in the revisions 2025-03-26, 2025-06-18, 202
 which session id belongs to whom is the upstream's business.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from extproc.errors import BadRequest
@@ -46,13 +46,15 @@ _REF = Keys("type", "name", "uri")
 _FILTER = Keys("resourceSubscriptions", "taskIds")
 
 
-def read(server: str, body: bytes, headers: Mapping[str, str]) -> McpCall:
+def read(server: str, body: bytes, headers: Mapping[str, str], hosts: Collection[str] = ()) -> McpCall:
     """The call in a POST. `headers` have lower-case names; a name that came twice has its values joined by ", ".
+    `hosts` are the gateway's own names, whose web pages may use the server as those of loopback may.
 
     Raises `BadMessage`; it carries the request's id if there is one that can be echoed.
     """
     doc = _document(body)
     request_id = _id(doc)
+    mcp_headers.check_origin(headers, hosts, request_id)
     _exact(doc, _TOP, "", request_id, INVALID_REQUEST)
     kind, method = _kind(doc, request_id)
     params = doc.get("params", _NOTHING)
@@ -86,11 +88,12 @@ def read(server: str, body: bytes, headers: Mapping[str, str]) -> McpCall:
     )  # fmt: skip
 
 
-def open_stream(server: str, method: str, headers: Mapping[str, str]) -> McpCall:
+def open_stream(server: str, method: str, headers: Mapping[str, str], hosts: Collection[str] = ()) -> McpCall:
     """The call in a body-less GET (kind "stream") or DELETE ("close"). Other HTTP methods raise `BadMessage` (405)."""
     kind = {"GET": "stream", "DELETE": "close"}.get(method)
     if kind is None:
         raise BadMessage(Reason.HTTP_METHOD, "MCP takes POST, GET and DELETE.")
+    mcp_headers.check_origin(headers, hosts, None)
     mcp_headers.check(headers, method="", name="", named=False, version=None, required=False, id=None)
     version = headers.get(mcp_headers.VERSION, _ASSUMED)
     return McpCall(server, kind, "", era="modern" if mcp_headers.is_modern(version) else "handshake", version=version)

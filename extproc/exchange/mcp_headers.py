@@ -10,16 +10,17 @@ in every era; only the modern era demands that the headers are there.
 
 import base64
 import binascii
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
-from extproc.exchange.mcp_error import BadMessage
+from extproc.exchange.mcp_error import INVALID_REQUEST, BadMessage
 from extproc.exchange.refusal import Reason
 
 VERSION = "mcp-protocol-version"
 METHOD = "mcp-method"
 NAME = "mcp-name"
 SESSION = "mcp-session-id"
+ORIGIN = "origin"
 
 MODERN = "2026-07-28"  # first revision without handshake and sessions
 
@@ -53,9 +54,9 @@ def decoded(value: str) -> str | None:
 
 def encoded(name: str) -> str:
     """A name as its header carries it: wrapped if it is no plain text, or would be read as something else."""
-    if name.isascii() and name.isprintable() and name == name.strip() and ", " not in name:
-        if not (name.startswith(_WRAP) and name.endswith(_UNWRAP)):
-            return name
+    plain = name.isascii() and name.isprintable() and name == name.strip() and ", " not in name
+    if plain and not (name.startswith(_WRAP) and name.endswith(_UNWRAP)):
+        return name
     return _WRAP + base64.b64encode(name.encode("utf-8", "surrogatepass")).decode("ascii") + _UNWRAP
 
 
@@ -82,6 +83,27 @@ def check(
             raise _mismatch("MCP-Protocol-Version", said, "protocol version", id)
     elif "," in said or (version is not None and said != version):
         raise _mismatch("MCP-Protocol-Version", said, "protocol version", id)
+
+
+def check_origin(headers: Mapping[str, str], hosts: Collection[str], id: Any) -> None:
+    """Raise `BadMessage` (origin-not-allowed, 403) if a web page of a foreign origin sends this (the specification's
+    guard against DNS rebinding, 2025-11-25 and later; only browsers send Origin). `hosts` are lower-case host names.
+
+    The Host header proves nothing here: in a rebinding attack it is the attacker's own name. And the upstream, which
+    gets another Host than was sent, could not tell any more.
+    """
+    origin = headers.get(ORIGIN)
+    if origin is None:
+        return
+    scheme, _, host = origin.lower().partition("://")
+    end = host.find("]") + 1 or len(host.partition(":")[0])
+    name, port = host[:end], host[end:]
+    whole = not port or (port[0] == ":" and port[1:].isascii() and port[1:].isdecimal())
+    if scheme not in ("http", "https") or not whole or not (name in _LOOPBACK or name in hosts):
+        raise BadMessage(Reason.ORIGIN_NOT_ALLOWED, code=INVALID_REQUEST, id=id)
+
+
+_LOOPBACK = frozenset({"localhost", "127.0.0.1", "[::1]"})
 
 
 def _mismatch(header: str, said: str | None, what: str, id: Any) -> BadMessage:

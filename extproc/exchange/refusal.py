@@ -57,6 +57,7 @@ class Reason(StrEnum):
     CONTENT_ENCODING = "content-encoding"
     BATCH_REFUSED = "batch-refused"
     HEADER_MISMATCH = "header-mismatch"
+    ORIGIN_NOT_ALLOWED = "origin-not-allowed"
     SESSION_UNKNOWN = "session-unknown"
     HANDLE_UNKNOWN = "handle-unknown"
     UNTRANSLATABLE = "untranslatable"
@@ -131,6 +132,7 @@ REASONS: dict[Reason, Explained] = {
     ),
     Reason.BATCH_REFUSED: Explained(400, "JSON-RPC batches are not accepted. Send one message per request."),
     Reason.HEADER_MISMATCH: Explained(400, "An Mcp-* header does not say what the body says."),
+    Reason.ORIGIN_NOT_ALLOWED: Explained(403, "Web pages of this origin may not use this MCP server."),
     Reason.SESSION_UNKNOWN: Explained(404, "This MCP session is not yours, or is over. Initialize a new one."),
     Reason.HANDLE_UNKNOWN: Explained(400, "The task or the state that this message brings back was not given to you."),
     Reason.UNTRANSLATABLE: Explained(

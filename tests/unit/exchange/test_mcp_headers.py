@@ -6,7 +6,7 @@ import json
 import pytest
 
 from extproc.exchange import mcp
-from extproc.exchange.mcp_error import HEADER_MISMATCH
+from extproc.exchange.mcp_error import HEADER_MISMATCH, BadMessage
 from extproc.exchange.mcp_headers import decoded, is_modern
 from extproc.exchange.refusal import Reason
 
@@ -123,3 +123,41 @@ def test_what_a_mirrored_header_says(value, meaning):
 )
 def test_which_versions_are_modern(version, modern):
     assert is_modern(version) is modern
+
+
+PING = b'{"jsonrpc":"2.0","id":4,"method":"ping"}'
+
+
+@pytest.mark.parametrize(
+    "origin",
+    ["http://localhost", "http://localhost:6274", "https://127.0.0.1:8443", "http://[::1]:3000", "HTTP://LocalHost",
+     "https://tools.corp.test", "https://tools.corp.test:8443"],
+)  # fmt: skip
+def test_web_pages_of_loopback_and_of_our_own_names_may_call(origin):
+    assert mcp.read("demo", PING, {"origin": origin}, ("tools.corp.test",)).method == "ping"
+    assert mcp.open_stream("demo", "GET", {"origin": origin}, ("tools.corp.test",)).kind == "stream"
+
+
+@pytest.mark.parametrize(
+    "origin",
+    [
+        pytest.param("http://evil.example.com", id="another name"),
+        pytest.param("http://localhost.evil.example.com", id="a name that begins like loopback"),
+        pytest.param("http://evil.example.com:localhost", id="loopback for a port"),
+        pytest.param("http://localhost:80@evil.example.com", id="loopback for a user"),
+        pytest.param("http://[::1]evil.example.com", id="loopback before a name"),
+        pytest.param("http://localhost, http://evil.example.com", id="two origins"),
+        pytest.param("http://2130706433", id="loopback as a number, which browsers never send"),
+        pytest.param("http://localhost/", id="more than an origin"),
+        pytest.param("file://", id="a file"),
+        pytest.param("null", id="the origin of no page"),
+        pytest.param("", id="an empty one"),
+    ],
+)  # fmt: skip
+def test_web_pages_of_foreign_origins_may_not_call(origin):
+    for read in (lambda: mcp.read("demo", PING, {"origin": origin, "host": "evil.example.com"}),
+                 lambda: mcp.open_stream("demo", "GET", {"origin": origin, "host": "evil.example.com"})):  # fmt: skip
+        with pytest.raises(BadMessage) as caught:
+            read()
+        assert (caught.value.reason, caught.value.status) == (Reason.ORIGIN_NOT_ALLOWED, 403)
+        assert "evil" not in str(caught.value)
