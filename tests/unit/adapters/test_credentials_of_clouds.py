@@ -243,9 +243,9 @@ async def test_no_secret_is_in_any_repr_log_or_status(cloud, azure, clock, kit, 
     assert any(c.problem == "the authority answered with status 401 (invalid_client)" for c in failed)
     shown = repr(creds) + repr(creds._known) + repr(vars(creds)["_fetched"]) + repr(failed) + repr(creds.status())
     shown += str(logs) + repr([creds.inject(source, REQUEST) for source in (azure, AWS)])
-    assert [entry["event"] for entry in logs if entry.get("name") == azure.name] == [
-        "token unavailable",
-        "token fetched",
-    ]
+    said = [entry["event"] for entry in logs if entry.get("name") == azure.name]
+    # On a busy machine the endpoint may not even be reached at first, which is another problem to be told.
+    assert set(said[:-1]) == {"token unavailable"}
+    assert said[-1] == "token fetched"
     for secret in ("client-secret", "entra-token", "very-secret", "the-session-token", "AKIDENV", "Signature="):
         assert secret not in shown
