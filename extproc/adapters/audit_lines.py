@@ -24,9 +24,16 @@ def json_line(entry: dict[str, Any]) -> bytes:
 
 
 def text_line(entry: dict[str, Any]) -> bytes:
-    """The entry for a person: when, verdict, who, what, where to, why, how long, what was masked, id."""
+    """The entry for a person: when, verdict, who, what, where to, why, how long, what was masked, id.
+
+    An attempt decides nothing: it has its number for a verdict, nobody for a subject, and its outcome for a reason.
+    """
+    if entry.get("operation") == "attempt" and "outcome" in entry and "verdict" not in entry:
+        entry = {**entry, **_attempt(entry)}
     where = _plain(entry.get("upstream_model"))  # an MCP call names its server already
-    what = f"{_what(entry)} -> {where}" if where and entry.get("verdict") == "allow" else _what(entry)
+    what = (
+        f"{_what(entry)} -> {where}" if where and entry.get("verdict") not in ("deny", "hold", None) else _what(entry)
+    )
     columns = (
         _cell(_plain(entry.get("ts"))[11:19], 8),
         _cell(_plain(entry.get("verdict")), 5),
@@ -42,6 +49,21 @@ def text_line(entry: dict[str, Any]) -> bytes:
 
 
 _CORE = ("ts", "id", "plane", "verdict", "reason", "rule", "subject", "issuer")
+
+
+def _attempt(entry: dict[str, Any]) -> dict[str, Any]:
+    """What stands in the columns of an attempt's line."""
+    kind, _, provider = _plain(entry.get("upstream")).partition("/")
+    model = _plain(entry.get("upstream_model"))
+    status = entry.get("status")
+    outcome = _plain(entry.get("reason")) or _plain(entry.get("outcome"))
+    return {
+        "verdict": f"try {_plain(entry.get('id')).rpartition('.')[2]}",
+        "subject": " ",
+        "operation": "",
+        "upstream_model": f"{provider or kind}/{model}" if model else "",
+        "reason": f"{outcome} {status}" if outcome == "served" else outcome,
+    }
 
 
 def _plain(value: Any) -> str:

@@ -62,6 +62,37 @@ def test_text_of_a_refused_mcp_call_names_server_method_and_tool():
     assert "tool-not-allowed" in line
 
 
+ATTEMPT = {
+    "ts": ENTRY["ts"], "id": "0f3a9c.2", "exchange": "0f3a9c", "plane": "llm", "dialect": "openai-chat",
+    "operation": "attempt", "model": "gpt-4", "upstream": "LLMProvider/second", "upstream_model": "claude",
+    "outcome": "served", "reason": "", "status": 200, "ms": {"total": 9.87},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("fields", "reason"),
+    [
+        ({}, "served 200"),
+        ({"outcome": "status-429", "status": 429}, "status-429"),
+        ({"outcome": "connect", "status": 503}, "connect"),
+        ({"outcome": "refused", "reason": "credential-unavailable"}, "credential-unavailable"),
+    ],
+)
+def test_text_of_an_attempt_does_not_look_like_a_decision(fields, reason):
+    line = text_line({**ATTEMPT, **fields}).decode()
+    assert line.rstrip("\n").rstrip() == (
+        "12:34:56  try 2                    gpt-4 -> second/claude                  " + reason.ljust(22) +
+        "       9.9ms  0f3a9c.2"
+    )  # fmt: skip
+    assert "allow" not in line
+
+
+def test_a_decision_that_calls_itself_an_attempt_stays_one():
+    """An MCP client names its operations itself."""
+    entry = {**ENTRY, "plane": "mcp", "operation": "attempt", "outcome": "served"}
+    assert "allow" in text_line(entry).decode()
+
+
 def test_text_stays_within_its_width_and_columns_stay_aligned():
     long = {**ENTRY, "subject": "s" * 500, "model": "m" * 500, "masked": {"r" * 50: 1}, "id": "i" * 500}
     assert len(text_line(long).decode()) <= 161
