@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from extproc.errors import Problem
 from extproc.exchange.model import JsonObject
 from extproc.policy.conditions import CompiledCondition, ConditionError, Scope, compile_condition
-from extproc.policy.documents import AgentPolicySpec, McpGrant, Subject
+from extproc.policy.documents import AgentPolicySpec, McpGrant, RoleSpec, Subject, ToolHints
 from extproc.policy.envelope import Document
 from extproc.policy.names import Names
 from extproc.policy.nodes import Loc
@@ -41,23 +41,27 @@ def compile_agent(
     spec: AgentPolicySpec,
     masking: Mapping[str, Masking],
     detectors: Mapping[str, Finds],
+    roles: Mapping[str, tuple[Document, RoleSpec]],
     problems: list[Problem],
 ) -> tuple[AgentPolicy, Selector]:
     """The runtime of one AgentPolicy. A condition that does not compile is added to `problems`."""
     selector = Selector(_subject(document, index, subject, problems) for index, subject in enumerate(spec.subjects))
     when = condition(document, ("spec", "when"), spec.when, Scope.CALL, problems)
-    mcp = tuple(_grant(document, index, grant) for index, grant in enumerate(spec.mcp))
+    taken = [roles[name] for name in spec.roles if name in roles]
+    granted = [(document, index, grant) for index, grant in enumerate(spec.mcp)]
+    granted += [(role, index, grant) for role, said in taken for index, grant in enumerate(said.mcp)]
+    mcp = tuple(_grant(*entry) for entry in granted)
     policy = AgentPolicy(
         name=document.name,
         enforced=spec.mode == "enforce",
         selects=selector,
-        models=Names(spec.models.allow),
-        models_denied=Names(spec.models.deny),
+        models=Names((*spec.models.allow, *(name for _, said in taken for name in said.models.allow))),
+        models_denied=Names((*spec.models.deny, *(name for _, said in taken for name in said.models.deny))),
         mcp=mcp,
         when=when,
         masking=masking.get(spec.masking) if spec.masking is not None else None,
         rule=document.rule,
-        grants=Grants(mcp, [grant.server for grant in spec.mcp]),
+        grants=Grants(mcp, [grant.server for _, _, grant in granted]),
         opens=when if when is not None and when.scope <= Scope.PLACE else None,
         lists=when if when is not None and when.scope <= Scope.IDENTITY else None,
         data_class=named(spec.data_class) if spec.data_class is not None else DataClass.INTERNAL,
@@ -102,7 +106,25 @@ def _grant(document: Document, index: int, grant: McpGrant) -> ToolGrant:
         resources_denied=DeniedResources(grant.resources.deny),
         methods_denied=Names(grant.methods.deny),
         rule=f"{document.kind}/{document.name} ({document.raw.short}:{line})",
+        hints=_hints(grant.tools.hints) if grant.tools.hints is not None else None,
     )
+
+
+def _hints(wanted: ToolHints) -> Callable[[JsonObject | None], bool]:
+    """Whether a definition's annotations fit. What is not said is what MCP takes it for: not read-only, destructive,
+    open to the world."""
+
+    def fits(definition: JsonObject | None) -> bool:
+        said = definition.get("annotations") if definition is not None else None
+        hints = said if type(said) is dict else {}
+        reads = hints.get("readOnlyHint") is True
+        if wanted.read_only and not reads:
+            return False
+        if wanted.destructive is False and not reads and hints.get("destructiveHint") is not False:
+            return False
+        return wanted.open_world is None or hints.get("openWorldHint") is False
+
+    return fits
 
 
 def condition(

@@ -28,6 +28,7 @@ from extproc.policy.documents import (
     MCPServerSpec,
     ModelSpec,
     PriceSpec,
+    RoleSpec,
 )
 from extproc.policy.documents import (
     Credential as CredentialSpec,
@@ -93,8 +94,9 @@ class _Compiler:
         servers = {document.name: self._server(document, spec) for document, spec in self._of(MCPServerSpec)}
         profiles, masking = self._masking()
         detectors = self._detectors(profiles)
+        roles = {document.name: (document, spec) for document, spec in self._of(RoleSpec)}
         compiled = [
-            compile_agent(document, spec, masking, detectors, self._problems)
+            compile_agent(document, spec, masking, detectors, roles, self._problems)
             for document, spec in self._of(AgentPolicySpec)
         ]
         if self._problems:
@@ -212,7 +214,15 @@ class _Compiler:
     def _server(self, document: Document, spec: MCPServerSpec) -> McpServer:
         upstream = self._upstream(document, spec, f"mcp_{document.name}", "authorization")
         level = named(spec.data_class) if spec.data_class is not None else DataClass.PUBLIC
-        return McpServer(document.name, upstream, spec.hosts, document.rule, level, seconds(spec.remember_for))
+        return McpServer(
+            document.name,
+            upstream,
+            spec.hosts,
+            document.rule,
+            level,
+            seconds(spec.remember_for),
+            trusted=spec.trusted,
+        )
 
     def _upstream(
         self, document: Document, spec: LLMProviderSpec | MCPServerSpec, cluster: str, header: str

@@ -17,7 +17,7 @@ from dataclasses import replace
 from typing import Any
 
 from extproc.errors import Uninspectable
-from extproc.exchange.model import LlmCall, McpCall
+from extproc.exchange.model import JsonObject, LlmCall, McpCall
 from extproc.exchange.opening import opening
 from extproc.exchange.refusal import Reason
 from extproc.identity.model import Identity
@@ -32,6 +32,14 @@ from extproc.policy.sensitivity import DataClass, of_claim, word
 # What one policy says of a call: its denial, or whether it allows and the condition that then counts.
 Opinion = tuple[Decision | None, bool, Condition | None]
 Opine = Callable[[AgentPolicy], Opinion]
+
+# A tool's name to its definition, None for one that nobody has seen.
+Known = Callable[[str], JsonObject | None]
+
+
+def _unknown(_tool: str) -> None:
+    return None
+
 
 _NO_POLICY = Decision(Verdict.DENY, Reason.NO_POLICY)
 
@@ -71,9 +79,14 @@ def decide_llm(
 
 
 def decide_mcp(
-    policy: Policy, identity: Identity, server: McpServer, call: McpCall, request: Mapping[str, Any]
+    policy: Policy,
+    identity: Identity,
+    server: McpServer,
+    call: McpCall,
+    request: Mapping[str, Any],
+    known: Known = _unknown,
 ) -> Decision:
-    """The same for one JSON-RPC message (or GET, DELETE) to `server`."""
+    """The same for one JSON-RPC message (or GET, DELETE) to `server`. `known` gives the definitions of its tools."""
     selected, unsure = _selected(policy, identity)
     if not selected and not unsure:
         return _NO_POLICY
@@ -87,7 +100,7 @@ def decide_mcp(
         for grant in agent.grants(server.name):
             if grant.methods_denied(call.method):
                 return Decision(Verdict.DENY, Reason.METHOD_NOT_ALLOWED, grant.rule), False, None
-            denied, allows = _granted(grant, act, call.name)
+            denied, allows = _granted(grant, act, call.name, known if server.trusted else _unknown)
             if denied:
                 return Decision(Verdict.DENY, act.reason, grant.rule, act.message), False, None
             allowed = allowed or allows
@@ -129,8 +142,11 @@ def visible_models(policy: Policy, identity: Identity) -> tuple[str, ...]:
     return tuple(sorted(shown))
 
 
-def visible(policy: Policy, identity: Identity, server: McpServer) -> Callable[[str, str], bool]:
+def visible(
+    policy: Policy, identity: Identity, server: McpServer, known: Known = _unknown
+) -> Callable[[str, str], bool]:
     """(kind, name) to whether it may stand in a list; kinds are tool, prompt, resource and resource_template."""
+    known = known if server.trusted else _unknown
     selected, unsure = _selected(policy, identity)
     enforcing = [agent for agent in (*selected, *unsure) if agent.enforced]
     if not enforcing:
@@ -141,7 +157,9 @@ def visible(policy: Policy, identity: Identity, server: McpServer) -> Callable[[
 
     def shown(kind: str, name: str) -> bool:
         if kind == "tool":
-            return any(g.tools(name) for g in granting) and not any(g.tools_denied(name) for g in denying)
+            if any(g.tools_denied(name) for g in denying):
+                return False
+            return any(g.tools(name) and (g.hints is None or g.hints(known(name))) for g in granting)
         if kind == "prompt":
             return any(g.prompts(name) for g in granting) and not any(g.prompts_denied(name) for g in denying)
         if kind in ("resource", "resource_template"):
@@ -311,12 +329,13 @@ def _data_class(
     return level, notes
 
 
-def _granted(grant: ToolGrant, act: Act, name: str) -> tuple[bool, bool]:
+def _granted(grant: ToolGrant, act: Act, name: str, known: Known) -> tuple[bool, bool]:
     """What one grant says of the names an act is about: whether it denies one, whether it allows all."""
     if act.implicit:
         return False, True
     if act.subject == "tool":
-        return grant.tools_denied(name), grant.tools(name)
+        allows = grant.tools(name) and (grant.hints is None or grant.hints(known(name)))
+        return grant.tools_denied(name), allows
     if act.subject == "prompt":
         return grant.prompts_denied(name), grant.prompts(name)
     if act.subject == "resource":

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from extproc.errors import Problem
 from extproc.policy.complaints import listed, similar
-from extproc.policy.documents import AgentPolicySpec, MCPServerSpec, ModelSpec
+from extproc.policy.documents import AgentPolicySpec, MCPServerSpec, ModelSpec, RoleSpec
 from extproc.policy.envelope import Document
 from extproc.policy.nodes import Loc, Raw
 
@@ -37,6 +37,8 @@ def reference_problems(documents: Sequence[Document], broken: Sequence[Raw] = ()
                 problems += _twice(document, spec)
             case AgentPolicySpec() as spec:
                 problems += _agent(document, spec, kinds, models)
+            case RoleSpec() as spec:
+                problems += _lists(document, spec, kinds, models)
             case _:
                 pass
     return problems
@@ -110,6 +112,26 @@ def _agent(
         for at, provider in enumerate(subject.providers):
             loc: Loc = ("spec", "subjects", index, "providers", at)
             problems += _missing(document, loc, provider, "IdentityProvider", kinds.get("IdentityProvider", {}))
+    problems += _lists(document, spec, kinds, models)
+    if spec.masking is not None:
+        known = kinds.get("MaskProfile", {})
+        problems += _missing(document, ("spec", "masking"), spec.masking, "MaskProfile", known)
+    for index, role in enumerate(spec.roles):
+        problems += _missing(document, ("spec", "roles", index), role, "Role", kinds.get("Role", {}))
+    for index, detect in enumerate(spec.detect):
+        loc = ("spec", "detect", index, "profile")
+        problems += _missing(document, loc, detect.profile, "MaskProfile", kinds.get("MaskProfile", {}))
+    return problems
+
+
+def _lists(
+    document: Document,
+    spec: AgentPolicySpec | RoleSpec,
+    kinds: Mapping[str, Mapping[str, Document | None]],
+    models: set[str],
+) -> list[Problem]:
+    """The names in allow and deny lists, of policies and of roles."""
+    problems: list[Problem] = []
     for side, names in (("allow", spec.models.allow), ("deny", spec.models.deny)):
         for index, name in enumerate(names):
             if "*" not in name:
@@ -118,10 +140,4 @@ def _agent(
         if "*" not in grant.server:
             loc = ("spec", "mcp", index, "server")
             problems += _missing(document, loc, grant.server, "MCPServer", kinds.get("MCPServer", {}))
-    if spec.masking is not None:
-        known = kinds.get("MaskProfile", {})
-        problems += _missing(document, ("spec", "masking"), spec.masking, "MaskProfile", known)
-    for index, detect in enumerate(spec.detect):
-        loc = ("spec", "detect", index, "profile")
-        problems += _missing(document, loc, detect.profile, "MaskProfile", kinds.get("MaskProfile", {}))
     return problems

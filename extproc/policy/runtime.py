@@ -148,6 +148,7 @@ class McpServer:
     rule: str
     data_class: DataClass = DataClass.PUBLIC
     remember: float = 3600.0
+    trusted: bool = False  # whether its tools' annotations are believed
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,7 +172,8 @@ class Detector:
 
 @dataclass(frozen=True, slots=True)
 class ToolGrant:
-    """What one AgentPolicy says about one MCP server: allow and deny by name for tools, prompts, resources, methods."""
+    """What one AgentPolicy says about one MCP server: allow and deny by name for tools, prompts, resources, methods.
+    `hints` (None: no matter) says whether an allowed tool's definition has the annotations that are asked for."""
 
     server: Matcher
     tools: Matcher
@@ -182,6 +184,7 @@ class ToolGrant:
     resources_denied: Matcher
     methods_denied: Matcher
     rule: str
+    hints: Callable[[JsonObject | None], bool] | None = None
 
 
 def _no_grants(_server: str) -> tuple[ToolGrant, ...]:

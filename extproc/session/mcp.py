@@ -1,6 +1,7 @@
 """The MCP plane: one JSON-RPC message, the policy's decision, and the request the server gets."""
 
 from dataclasses import replace
+from functools import partial
 
 from extproc.errors import BadRequest
 from extproc.exchange import mcp, mcp_handles, mcp_headers
@@ -23,7 +24,13 @@ _VOICE = McpVoice()
 
 
 def judge(
-    admitted: Admitted, body: bytes | None, policy: Policy, ports: Ports, limits: Limits, id: str, wall: float  # noqa: ARG001
+    admitted: Admitted,
+    body: bytes | None,
+    policy: Policy,
+    ports: Ports,
+    limits: Limits,
+    id: str,
+    wall: float,  # noqa: ARG001
 ) -> Forward | Refused:
     """A POST's body, or None for a GET or DELETE that has none. `id` is the exchange's, `wall` is Unix time."""
     arrived = admitted.arrived
@@ -47,7 +54,8 @@ def judge(
 def _decide(
     admitted: Admitted, server: McpServer, full: McpCall, has_body: bool, policy: Policy, ports: Ports, wall: float
 ) -> Forward | Refused:
-    decision = decide_mcp(policy, admitted.identity, server, full, RequestFacts(admitted))
+    known = partial(ports.tools.definition, server.name)
+    decision = decide_mcp(policy, admitted.identity, server, full, RequestFacts(admitted), known)
     call = replace(full, arguments={}, doc={})  # a stream may be open for hours: it needs only what the call was
     voice = McpVoice(call)
     if not decision.allowed:
@@ -67,7 +75,7 @@ def _decide(
     remove = forwarding.stripped(admitted.headers, tuple(name for name, _ in injected.headers), admitted.token)
     masking = decision.obligations.masking
     mask = masking.start() if masking is not None else None
-    shown = visible(policy, admitted.identity, server)
+    shown = visible(policy, admitted.identity, server, known)
     pairs = forwarding.pairs(upstream, path, len(sent) if has_body else None) + injected.headers + handles
     reply = RequestBodyReply(sent, pairs, remove) if has_body else RequestHeadersReply(pairs, remove)
     task = ports.seal.closer("task", server.name, caller)

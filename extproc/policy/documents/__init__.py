@@ -8,10 +8,13 @@ names are camelCase in YAML, as in Kubernetes. Each field's description is what 
 from extproc.policy.documents.agent_policy import (
     AgentPolicySpec,
     AllowDeny,
+    AllowDenyTools,
     DenyOnly,
     Detect,
     McpGrant,
+    RoleSpec,
     Subject,
+    ToolHints,
 )
 from extproc.policy.documents.base import (
     API_VERSION,
@@ -60,6 +63,7 @@ __all__ = [
     "AgentPolicySpec",
     "Algorithm",
     "AllowDeny",
+    "AllowDenyTools",
     "AwsCredential",
     "AzureCredential",
     "AzureSecret",
@@ -86,9 +90,11 @@ __all__ = [
     "ModelTarget",
     "Patterns",
     "PriceSpec",
+    "RoleSpec",
     "RuleUse",
     "SecretFrom",
     "Subject",
+    "ToolHints",
 ]
 
 SPECS: dict[str, type[Declared]] = {
@@ -96,6 +102,7 @@ SPECS: dict[str, type[Declared]] = {
     "LLMProvider": LLMProviderSpec,
     "Model": ModelSpec,
     "MCPServer": MCPServerSpec,
+    "Role": RoleSpec,
     "AgentPolicy": AgentPolicySpec,
     "MaskProfile": MaskProfileSpec,
 }

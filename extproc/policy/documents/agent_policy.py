@@ -36,6 +36,31 @@ class AllowDeny(Declared):
     )
 
 
+class ToolHints(Declared):
+    """What a tool's own annotations must say, if the server is trusted for them. A tool that says nothing counts as
+    MCP has it: not read-only, and destructive."""
+
+    read_only: Literal[True] | None = Field(default=None, description="true: only tools that change nothing.")
+    destructive: Literal[False] | None = Field(
+        default=None, description="false: only tools that destroy nothing; read-only ones among them."
+    )
+    open_world: Literal[False] | None = Field(
+        default=None, description="false: only tools that reach nothing outside the server's own domain."
+    )
+
+    @model_validator(mode="after")
+    def _says_something(self) -> "ToolHints":
+        if not self.model_fields_set:
+            raise ValueError("is empty; write for example readOnly: true")
+        return self
+
+
+class AllowDenyTools(AllowDeny):
+    """Tools by name, and of those allowed only the ones whose annotations fit."""
+
+    hints: ToolHints | None = Field(default=None, description="What the annotations of an allowed tool must say.")
+
+
 class DenyOnly(Declared):
     """Names that are denied."""
 
@@ -46,12 +71,20 @@ class McpGrant(Declared):
     """What may be done on one MCP server."""
 
     server: Pattern = Field(description="Name of an MCPServer; `*` stands for any text.")
-    tools: AllowDeny = Field(
-        default=AllowDeny(), description="Tools that may be called; others are hidden from tools/list."
+    tools: AllowDenyTools = Field(
+        default=AllowDenyTools(), description="Tools that may be called; others are hidden from tools/list."
     )
     prompts: AllowDeny = Field(default=AllowDeny(), description="Prompts that may be used.")
     resources: AllowDeny = Field(default=AllowDeny(), description="Resource URIs that may be read.")
     methods: DenyOnly = Field(default=DenyOnly(), description="JSON-RPC methods that may not be used at all.")
+
+
+class RoleSpec(Declared):
+    """What may be done, under a name that AgentPolicies refer to."""
+
+    description: str = Field(default="", description="For readers.")
+    models: AllowDeny = Field(default=AllowDeny(), description="Models, by name or alias.")
+    mcp: tuple[McpGrant, ...] = Field(default=(), description="MCP servers and what may be done there.")
 
 
 class Detect(Declared):
@@ -70,6 +103,7 @@ class AgentPolicySpec(Declared):
         "policies only may do everything.",
     )
     subjects: tuple[Subject, ...] = Field(min_length=1, description="Whom it selects: any of these entries.")
+    roles: tuple[DnsName, ...] = Field(default=(), description="Roles whose lists are added to this policy's own.")
     models: AllowDeny = Field(default=AllowDeny(), description="Models, by name or alias.")
     mcp: tuple[McpGrant, ...] = Field(default=(), description="MCP servers and what may be done there.")
     when: Text | None = Field(

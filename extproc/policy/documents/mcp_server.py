@@ -12,6 +12,9 @@ class MCPServerSpec(Declared):
 
     url: Url = Field(description="Its Streamable HTTP endpoint.")
     hosts: tuple[HostName, ...] = Field(default=(), description="Host names of the gateway that mean this server.")
+    trusted: bool = Field(
+        default=False, description="true: its tools' annotations (readOnlyHint and the like) are believed."
+    )
     data_class: DataClassName | None = Field(
         default=None, description="Class of the data it gives out: LLM calls of who has used it count as at least that."
     )
