@@ -96,12 +96,15 @@ def ask(made: Scripted, model: str, script: str = "", /, host: str = "", **more:
         pytest.param({"stream": True, "stream_options": {"include_usage": True}}, id="streamed, and asked for"),
     ],
 )
+@pytest.mark.promise("accounting.kinds")
+@pytest.mark.promise("accounting.cost")
 def test_tokens_are_counted_by_kind_and_priced(counting: Scripted, more: dict[str, Any]):
     record = counting.gateway.record(ask(counting, "priced", **more))
     assert record["usage"] == COUNTED
     assert record["cost"] == {"amount": COST, "currency": "EUR"}
 
 
+@pytest.mark.promise("accounting.asked")
 def test_usage_is_asked_of_the_provider_and_hidden_from_who_did_not_ask(counting: Scripted):
     counting.upstream.seen.clear()
     answer = ask(counting, "priced", stream=True)
@@ -120,6 +123,7 @@ def test_a_provider_that_refuses_to_be_asked_is_not(counting: Scripted):
     assert (record["usage"], record.get("cost")) == ({}, None), "unknown is not 0"
 
 
+@pytest.mark.promise("accounting.kinds")
 def test_every_api_is_counted_in_the_same_words(counting: Scripted):
     answer = ask(counting, "claude", "anthropic")
     record = counting.gateway.record(answer)
@@ -127,6 +131,8 @@ def test_every_api_is_counted_in_the_same_words(counting: Scripted):
     assert answer.json()["usage"]["prompt_tokens"] == 110, "and told in the client's own"
 
 
+@pytest.mark.promise("accounting.metrics")
+@pytest.mark.promise("accounting.cost")
 def test_metrics_have_tokens_by_kind_and_cost_by_model(counting: Scripted):
     ask(counting, "metered")
     wanted = {"input": 100, "cached_input": 60, "output": 40, "reasoning": 30}
@@ -147,5 +153,6 @@ def test_metrics_have_tokens_by_kind_and_cost_by_model(counting: Scripted):
         pytest.param("gateway.test", None, id="the gateway's own"),
     ],
 )
+@pytest.mark.promise("catalogue.asked")
 def test_whose_host_was_asked_for_is_recorded(counting: Scripted, host: str, meant: str | None):
     assert counting.gateway.record(ask(counting, "priced", host=host)).get("asked_provider") == meant

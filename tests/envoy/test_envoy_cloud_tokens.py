@@ -91,6 +91,8 @@ def clouds() -> Iterator[Clouds]:
 
 
 @pytest.mark.parametrize(("model", "token"), [("on-google", GOOGLE), ("on-entra", ENTRA)])
+@pytest.mark.promise("credentials.gcp")
+@pytest.mark.promise("credentials.azure")
 def test_a_token_is_injected_and_never_seen(clouds: Clouds, model: str, token: str):
     before = len(clouds.tokens.seen)
     answers = [clouds.ask(model) for _ in range(5)]
@@ -103,6 +105,7 @@ def test_a_token_is_injected_and_never_seen(clouds: Clouds, model: str, token: s
     assert not [secret for secret in (token, SECRET, "PRIVATE KEY") if secret in told]
 
 
+@pytest.mark.promise("credentials.passed-over")
 def test_a_provider_whose_token_cannot_be_had_is_passed_over(clouds: Clouds):
     answer = clouds.ask("either")
     assert answer.status_code == 200
@@ -112,6 +115,7 @@ def test_a_provider_whose_token_cannot_be_had_is_passed_over(clouds: Clouds):
     assert (first["outcome"], first["reason"]) == ("refused", "credential-unavailable")
 
 
+@pytest.mark.promise("credentials.passed-over")
 def test_where_there_is_no_other_the_call_is_refused_and_operators_are_told_why(clouds: Clouds):
     before = len(clouds.made.upstream.seen)
     answer = clouds.ask("on-refused")

@@ -218,6 +218,9 @@ def assert_only_its_own(arrived: Arrived, key: str, own: set[str]) -> None:
 
 
 @pytest.mark.parametrize("script", FAILING)
+@pytest.mark.promise("failover.saves")
+@pytest.mark.promise("failover.clean")
+@pytest.mark.promise("routing.told")
 def test_another_provider_serves_and_sees_nothing_of_the_first(house: House, script: str):
     answer = house.post(script, seed=7)
     assert answer.status_code == 200, answer.text
@@ -253,6 +256,7 @@ def test_another_provider_serves_and_sees_nothing_of_the_first(house: House, scr
         pytest.param("keyless-first", "refused", id="its credential cannot be had"),
     ],
 )
+@pytest.mark.promise("credentials.passed-over")
 def test_a_provider_that_cannot_even_be_asked_is_passed_over(house: House, model: str, outcome: str):
     answer = house.post("x", model)
     assert (answer.status_code, text_of(answer)) == (200, "b says [masked:card]")
@@ -275,6 +279,7 @@ def test_what_the_first_providers_api_cannot_say_goes_to_the_next(house: House):
 
 
 @pytest.mark.parametrize("script", ["429", "503", "reset", "hang"])
+@pytest.mark.promise("failover.saves")
 def test_a_stream_that_has_not_begun_is_saved_too(house: House, script: str):
     answer = house.post(script, stream=True)
     assert answer.status_code == 200
@@ -309,6 +314,7 @@ def test_a_large_prompt_is_tried_again_whole(house: House):
 # -- what is not -------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.promise("failover.begun")
 def test_a_stream_that_breaks_off_is_not_begun_anew(house: House):
     house.a.scripts["broken-stream"] = broken_stream
     got = b""
@@ -337,6 +343,7 @@ def test_a_stream_that_breaks_off_is_not_begun_anew(house: House):
 
 
 @pytest.mark.parametrize("status", ["400 Bad Request", "401 Unauthorized", "404 Not Found", "422 Unprocessable"])
+@pytest.mark.promise("failover.client-errors")
 def test_what_is_wrong_with_the_call_is_asked_once(house: House, status: str):
     house.a.scripts["wrong"] = failing(status)
     answer = house.post("wrong")
@@ -387,6 +394,7 @@ def b_fails(house: House) -> Iterator[Upstream]:
 
 
 @pytest.mark.usefixtures("b_fails")
+@pytest.mark.promise("failover.last-word")
 def test_the_last_failure_is_told_in_the_clients_own_dialect(house: House):
     answer = house.post("429")
     assert answer.status_code in (503, 529)
@@ -408,6 +416,7 @@ def test_the_last_failure_is_told_to_an_anthropic_client(house: House):
 @pytest.mark.usefixtures("b_fails")
 @pytest.mark.parametrize(("script", "status"), [("reset", 502), ("hang", 504)])
 @pytest.mark.parametrize("stream", [False, True])
+@pytest.mark.promise("failover.last-word")
 def test_where_no_provider_answered_the_gateway_does(house: House, script: str, status: int, stream: bool):
     answer = house.post(script, stream=stream)
     assert answer.status_code == status
@@ -445,6 +454,7 @@ ALONE_AND_TOGETHER = [
 
 
 @pytest.mark.parametrize("forged", ALONE_AND_TOGETHER)
+@pytest.mark.promise("failover.forged")
 def test_a_client_that_forges_our_headers_gains_nothing(house: House, forged: dict[str, str]):
     with house.made.client("nobody") as client:
         refused = client.post("/v1/chat/completions", json=chat("x", model="both"), headers=forged)
@@ -469,6 +479,7 @@ def test_a_client_that_forges_our_headers_gains_nothing(house: House, forged: di
 
 
 @pytest.mark.parametrize("forged", ALONE_AND_TOGETHER)
+@pytest.mark.promise("failover.forged")
 def test_nobody_without_a_token_comes_in_by_it(house: House, forged: dict[str, str]):
     with httpx2.Client(base_url=house.made.gateway.url, trust_env=False, verify=False) as client:
         answer = client.post("/v1/chat/completions", json=chat("x", model="both"), headers=forged)
@@ -479,6 +490,7 @@ def test_nobody_without_a_token_comes_in_by_it(house: House, forged: dict[str, s
 @pytest.mark.parametrize("model", ["only-a", "both"], ids=["directly", "by attempts"])
 @pytest.mark.parametrize("whole", [True, False], ids=["whole", "streamed"])
 @pytest.mark.parametrize("status", ["200 OK", "400 Bad Request"])
+@pytest.mark.promise("failover.forged")
 def test_a_provider_that_forges_our_headers_is_not_believed(house: House, model: str, whole: bool, status: str):
     lies = {"x_gatereeve_outcome": "not-ready", "x_gatereeve_message": "lie", "x_gatereeve_dropped": "lie",
             "x_gatereeve_model": "lie/lie", "x_gatereeve_id": "gr-lie", "x_envoy_attempt_count": "2",
@@ -515,6 +527,7 @@ def test_a_provider_cannot_answer_with_a_503_of_ours(house: House):
 
 
 @pytest.mark.parametrize("script", ["503", "hang", "reset"])
+@pytest.mark.promise("failover.circuit")
 def test_a_provider_that_keeps_failing_is_not_asked_for_a_while(own, script: str):
     house = House(own(workers=1))
     try:

@@ -222,6 +222,7 @@ def field_of(own) -> Callable[..., Field]:
         one.close()
 
 
+@pytest.mark.promise("failover.load")
 def test_no_request_is_lost_and_none_answered_twice_while_a_provider_fails_in_every_way(field_of):
     field = field_of(workers=2)
     turns = [
@@ -274,6 +275,7 @@ def test_no_request_is_lost_and_none_answered_twice_while_a_provider_fails_in_ev
             assert records[got.record]["upstream"] == f"LLMProvider/{got.text[0]}"
 
 
+@pytest.mark.promise("failover.load")
 def test_a_worker_that_is_killed_costs_no_more_than_what_it_had_in_hand(field_of):
     """An exchange whose worker dies after its first answer has nobody who could judge it: it ends with an error, never
     with an answer that is not its own."""

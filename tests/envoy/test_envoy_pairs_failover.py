@@ -68,6 +68,8 @@ def _counts(served: Served) -> list[int]:
 @pytest.mark.parametrize("how", ["429", "500", "503", "reset"])
 @pytest.mark.parametrize("stream", [False, True], ids=["whole", "streamed"])
 @pytest.mark.parametrize("last", range(1, 4), ids=NAMES[1:])
+@pytest.mark.promise("failover.saves")
+@pytest.mark.promise("failover.clean")
 def test_the_next_provider_serves_what_those_before_could_not(
     many: Served, driver: Driver, how: str, stream: bool, last: int
 ):
@@ -78,6 +80,7 @@ def test_the_next_provider_serves_what_those_before_could_not(
     assert asked == [1] * (last + 1) + [0] * (3 - last)
 
 
+@pytest.mark.promise("routing.sticky")
 def test_a_tool_loop_goes_on_with_the_same_provider(many: Served, driver: Driver):
     driver.tools()
     before = _counts(many)
@@ -89,6 +92,7 @@ def test_a_tool_loop_goes_on_with_the_same_provider(many: Served, driver: Driver
     assert [now - then for now, then in zip(_counts(many), before, strict=True)] == [TURNS + 1, 0, 0, 0]
 
 
+@pytest.mark.promise("failover.begun")
 def test_a_stream_that_broke_after_its_beginning_is_not_begun_anew_elsewhere(many: Served, driver: Driver):
     before = _counts(many)
     first = many.cast[NAMES[0]]
@@ -105,6 +109,7 @@ def test_a_stream_that_broke_after_its_beginning_is_not_begun_anew_elsewhere(man
     assert [now - then for now, then in zip(_counts(many), before, strict=True)] == [1, 0, 0, 0]
 
 
+@pytest.mark.promise("failover.client-errors")
 def test_a_mistake_of_the_clients_is_told_and_tried_nowhere_else(many: Served, driver: Driver):
     before = _counts(many)
     with pytest.raises((openai.BadRequestError, anthropic.BadRequestError)):
@@ -112,6 +117,7 @@ def test_a_mistake_of_the_clients_is_told_and_tried_nowhere_else(many: Served, d
     assert [now - then for now, then in zip(_counts(many), before, strict=True)] == [1, 0, 0, 0]
 
 
+@pytest.mark.promise("failover.last-word")
 def test_when_all_fail_the_last_ones_error_is_told_in_the_clients_own_words(many: Served, driver: Driver):
     before = _counts(many)
     with pytest.raises(driver.errors[429]) as caught:
@@ -120,6 +126,7 @@ def test_when_all_fail_the_last_ones_error_is_told_in_the_clients_own_words(many
     assert [now - then for now, then in zip(_counts(many), before, strict=True)] == [1, 1, 1, 1]
 
 
+@pytest.mark.promise("failover.circuit")
 def test_a_provider_that_keeps_failing_is_left_alone_for_a_while(many: Served):
     driver = Chat(many.url, many.token(), "ill")
     before = _counts(many)

@@ -14,7 +14,7 @@ from tests.envoy.providers.cast import TARGETS
 from tests.envoy.providers.openai_chat import VECTOR
 from tests.envoy.providers.plays import INPUT, OUTPUT, said
 
-pytestmark = pytest.mark.envoy
+pytestmark = [pytest.mark.envoy, pytest.mark.promise("dialects.served"), pytest.mark.promise("dialects.upstream")]
 TEXT = "Hi, ünïcödé “you”"
 
 
@@ -195,6 +195,7 @@ def test_settings_arrive_under_the_names_of_the_other_side(served: Served, targe
 # -- what is said about losses -----------------------------------------------------------------------------------------
 
 
+@pytest.mark.promise("translation.losses")
 def test_what_had_to_be_dropped_is_named_in_the_answer_and_in_the_audit(served: Served):
     with openai.OpenAI(base_url=f"{served.url}/v1", api_key=served.token(), max_retries=0) as sdk:
         chat = sdk.chat.completions.with_raw_response
@@ -207,6 +208,7 @@ def test_what_had_to_be_dropped_is_named_in_the_answer_and_in_the_audit(served: 
 
 
 @pytest.mark.parametrize("target", ["anthropic-messages", "bedrock-converse", "gemini"])
+@pytest.mark.promise("translation.losses")
 def test_what_would_mean_something_else_is_refused_by_name_and_asks_nobody(served: Served, target: str):
     provider = served.cast[TARGETS[target].provider]
     before = len(provider.seen)

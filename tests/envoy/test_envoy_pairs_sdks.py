@@ -131,6 +131,12 @@ def masked() -> None:
 
 
 @pytest.mark.pair(feature="plain")
+@pytest.mark.promise("dialects.served")
+@pytest.mark.promise("dialects.upstream")
+@pytest.mark.promise("translation.pairs")
+@pytest.mark.promise("credentials.aws")
+@pytest.mark.promise("clients.boto3")
+@pytest.mark.promise("clients.google-genai")
 def test_a_question_is_answered(pair: Pair):
     answer = pair.driver.ask("Hi, ünïcödé “you”")
     assert answer.text == said("Hi, ünïcödé “you”")
@@ -141,6 +147,11 @@ def test_a_question_is_answered(pair: Pair):
 
 
 @pytest.mark.pair(feature="streaming")
+@pytest.mark.promise("dialects.served")
+@pytest.mark.promise("translation.pairs")
+@pytest.mark.promise("credentials.aws")
+@pytest.mark.promise("clients.boto3")
+@pytest.mark.promise("clients.google-genai")
 def test_a_question_is_answered_in_a_stream(pair: Pair, masked: None):
     answer = pair.driver.ask("Hi, ünïcödé “you”", stream=True)
     assert answer.text == said("Hi, ünïcödé “you”")
@@ -150,6 +161,7 @@ def test_a_question_is_answered_in_a_stream(pair: Pair, masked: None):
 
 @pytest.mark.pair(feature="tool loop")
 @pytest.mark.parametrize("stream", [False, True], ids=["whole", "streamed"])
+@pytest.mark.promise("translation.tools")
 def test_a_tool_is_called_three_times_and_then_the_answer_comes(pair: Pair, stream: bool):
     driver = pair.driver
     driver.tools()
@@ -165,6 +177,7 @@ def test_a_tool_is_called_three_times_and_then_the_answer_comes(pair: Pair, stre
 
 @pytest.mark.pair(feature="parallel tool calls")
 @pytest.mark.parametrize("stream", [False, True], ids=["whole", "streamed"])
+@pytest.mark.promise("translation.tools")
 def test_two_tools_are_called_at_once(pair: Pair, stream: bool, masked: None):
     driver = pair.driver
     driver.tools()
@@ -175,18 +188,21 @@ def test_two_tools_are_called_at_once(pair: Pair, stream: bool, masked: None):
 
 
 @pytest.mark.pair(feature="images")
+@pytest.mark.promise("translation.content")
 def test_a_picture_arrives_as_it_was_sent(pair: Pair):
     pair.driver.user("do: see", PICTURE)
     assert pair.driver.go().text == pictured("image/png", PICTURE)
 
 
 @pytest.mark.pair(feature="system prompt")
+@pytest.mark.promise("translation.content")
 def test_a_system_prompt_is_obeyed(pair: Pair):
     pair.driver.system = "Be brief, “ü”."
     assert pair.driver.ask("do: obey").text == "I was told: Be brief, “ü”."
 
 
 @pytest.mark.pair(feature="structured output")
+@pytest.mark.promise("translation.content")
 def test_an_answer_keeps_to_the_schema(pair: Pair):
     pair.driver.schema()
     assert json.loads(pair.driver.ask("do: json").text) == {"city": "Köln", "land": "Köln"}
@@ -194,6 +210,7 @@ def test_an_answer_keeps_to_the_schema(pair: Pair):
 
 @pytest.mark.pair(feature="reasoning")
 @pytest.mark.parametrize("stream", [False, True], ids=["whole", "streamed"])
+@pytest.mark.promise("translation.content")
 def test_reasoning_is_shown(pair: Pair, stream: bool):
     _think(pair)
     answer = pair.driver.ask("do: think", stream=stream)
@@ -245,6 +262,7 @@ def _think(pair: Pair) -> None:
 
 
 @pytest.mark.pair(feature="errors")
+@pytest.mark.promise("translation.errors")
 def test_a_providers_error_is_the_sdks_own_exception(pair: Pair):
     before = len(pair.provider.seen)
     for status, stream in ((400, False), (429, True), (500, False), (500, True)):
@@ -257,12 +275,14 @@ def test_a_providers_error_is_the_sdks_own_exception(pair: Pair):
 
 
 @pytest.mark.pair(feature="broken streams")
+@pytest.mark.promise("translation.broken")
 def test_a_stream_that_breaks_off_does_not_end_well(pair: Pair):
     with pytest.raises(pair.driver.broken):
         pair.driver.ask("do: break", stream=True)
 
 
 @pytest.mark.pair(feature="cancellation")
+@pytest.mark.promise("translation.broken")
 def test_a_client_that_leaves_ends_the_providers_work(pair: Pair):
     before = pair.provider.left
     pair.driver.user("do: slow")

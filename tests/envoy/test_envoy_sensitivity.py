@@ -94,6 +94,8 @@ def test_an_ordinary_call_goes_to_whoever_is_first(site: Site):
     assert site.made.gateway.record(answer)["data_class"] == "internal"
 
 
+@pytest.mark.promise("sensitivity.found")
+@pytest.mark.promise("sensitivity.cleared")
 def test_what_is_found_in_a_call_keeps_it_in_the_house(site: Site):
     site.cloud.seen.clear()
     answer = site.ask(text=f"my card is {CARD}", sub="careless")
@@ -112,10 +114,12 @@ def test_what_is_found_in_a_call_keeps_it_in_the_house(site: Site):
         pytest.param("top secret", "house", id="a word that is no class counts as the highest"),
     ],
 )
+@pytest.mark.promise("sensitivity.claimed")
 def test_the_tokens_word_counts(site: Site, said: str, provider: str):
     assert site.served(site.ask(handles=said, sub="claimed")) == provider
 
 
+@pytest.mark.promise("sensitivity.exposed")
 def test_who_has_used_a_server_is_held_to_its_class_by_every_worker(site: Site):
     assert site.served(site.ask(sub="reader")) == "cloud"
     assert site.use("weather", sub="reader").status_code == 200
@@ -130,6 +134,7 @@ def test_who_has_used_a_server_is_held_to_its_class_by_every_worker(site: Site):
     assert site.served(site.ask(sub="another")) == "cloud", "others have seen nothing"
 
 
+@pytest.mark.promise("sensitivity.refused")
 def test_a_call_that_nobody_may_receive_is_refused_and_sent_nowhere(site: Site):
     site.cloud.seen.clear()
     answer = site.ask("cloud-only", f"my card is {CARD}", sub="careless")
@@ -146,6 +151,7 @@ def test_a_call_that_nobody_may_receive_is_refused_and_sent_nowhere(site: Site):
     assert record["rule"].startswith("LLMProvider/cloud ")
 
 
+@pytest.mark.promise("sensitivity.cleared")
 def test_a_failure_goes_over_to_nobody_who_may_not_receive_the_call(site: Site):
     site.house.scripts[""] = ill
     try:

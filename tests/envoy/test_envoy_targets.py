@@ -78,12 +78,14 @@ def shared() -> Iterator[Shared]:
         upstream.close()
 
 
+@pytest.mark.promise("routing.order")
 def test_conversations_are_shared_by_weight(shared: Shared):
     found = Counter(shared.served("weighted", f"conversation {number}") for number in range(120))
     assert set(found) == {"a/up-a", "b/up-b"}
     assert 70 <= found["a/up-a"] <= 108, "three of four"
 
 
+@pytest.mark.promise("routing.sticky")
 def test_a_conversation_stays_where_it_began_on_every_worker(shared: Shared):
     for text in ("one", "two", "three", "four"):
         first = shared.served("weighted", text)
@@ -98,6 +100,7 @@ def test_a_caller_stays_or_nobody_does_if_the_model_says_so(shared: Shared):
     assert len({shared.served("spread", "the same") for _ in range(30)}) == 2
 
 
+@pytest.mark.promise("routing.order")
 def test_the_lower_order_serves_wherever_it_stands_in_the_list(shared: Shared):
     assert {shared.served("ordered", str(number)) for number in range(6)} == {"a/up-a"}
 
@@ -110,12 +113,14 @@ def test_the_lower_order_serves_wherever_it_stands_in_the_list(shared: Shared):
         pytest.param({"group": "hasty"}, "", id="by identity, and not told by all who allow it"),
     ],
 )
+@pytest.mark.promise("routing.conditions")
 def test_conditions_choose(shared: Shared, asked: dict[str, Any], target: str):
     assert shared.served("by-group", **asked) == target
     if not target:
         assert shared.a.seen[-1].json()["model"] == "fast"
 
 
+@pytest.mark.promise("routing.conditions")
 def test_a_call_that_no_target_takes_is_refused(shared: Shared):
     with shared.made.client("shown") as client:
         answer = client.post("/v1/chat/completions", json=chat("hello", model="picky"))
@@ -123,5 +128,6 @@ def test_a_call_that_no_target_takes_is_refused(shared: Shared):
     assert shared.made.gateway.record(answer)["rule"].startswith("Model/picky ")
 
 
+@pytest.mark.promise("routing.told")
 def test_who_may_not_know_is_not_told_which_target_served(shared: Shared):
     assert shared.served("ordered", group="quiet") == ""

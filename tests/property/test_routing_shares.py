@@ -63,6 +63,7 @@ def test_the_calls_of_a_target_that_fails_are_shared_by_weight_too():
 
 
 @given(weights=WEIGHTS, key=st.binary(max_size=200))
+@pytest.mark.promise("routing.shares")
 def test_one_key_always_gets_the_same_sequence_of_all_targets(weights: list[int], key: bytes):
     targets = [target(name, weight) for name, weight in zip(NAMES, weights, strict=False)]
     found = order(model(*targets), key)
@@ -79,6 +80,7 @@ def test_the_order_of_the_documents_list_matters_to_nobody_with_weight(weights: 
 
 
 @given(weights=WEIGHTS, key=st.binary(max_size=200), new=st.integers(1, 1000))
+@pytest.mark.promise("routing.shares")
 def test_a_target_that_comes_moves_only_the_keys_it_takes(weights: list[int], key: bytes, new: int):
     assume(any(weights))
     targets = [target(name, weight) for name, weight in zip(NAMES, weights, strict=False)]
@@ -89,6 +91,7 @@ def test_a_target_that_comes_moves_only_the_keys_it_takes(weights: list[int], ke
 
 
 @given(weights=WEIGHTS, key=st.binary(max_size=200), gone=st.integers(0, 7))
+@pytest.mark.promise("routing.shares")
 def test_a_target_that_goes_moves_only_the_keys_it_had(weights: list[int], key: bytes, gone: int):
     assume(len(weights) > 2 and gone < len(weights))
     targets = [target(name, weight) for name, weight in zip(NAMES, weights, strict=False)]

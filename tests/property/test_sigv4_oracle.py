@@ -122,6 +122,7 @@ TIMES = st.datetimes(datetime(2020, 1, 1), datetime(2037, 12, 31), timezones=st.
 )
 @example(KEYS[1], "POST", HOSTS[0], "/model/arn%3Aaws%3A%252F/converse", "b=2&a=%2F&a=:", {"content-type": "x"}, b"",
          "eu-west-1", "bedrock", datetime(2026, 11, 21, tzinfo=UTC))  # fmt: skip
+@pytest.mark.promise("credentials.sigv4")
 def test_whatever_is_signed_is_signed_as_botocore_does_and_as_aws_checks(
     keys, method, host, path, query, headers, body, region, service, now
 ):

@@ -176,6 +176,7 @@ def test_every_pair_is_here_and_its_target_has_a_stream():
 
 
 @pairs
+@pytest.mark.promise("translation.cuts")
 def test_every_cut_in_two_and_every_byte_alone_tell_the_same(pair):
     before, end, _ = STREAMS[pair[1]]()
     wire = b"".join(before + end)
@@ -200,6 +201,7 @@ def test_a_failing_stream_cut_anywhere_tells_the_same(pair):
 @pairs
 @settings(max_examples=25, deadline=None)
 @given(st.integers(0, 2**32))
+@pytest.mark.promise("translation.cuts")
 def test_any_cuts_tell_the_same(pair, seed):
     before, end, _ = STREAMS[pair[1]]()
     wire = b"".join(before + end)

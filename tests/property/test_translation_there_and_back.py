@@ -2,6 +2,7 @@
 
 import json
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -81,6 +82,7 @@ def claude_requests(draw):
 
 @settings(max_examples=300, deadline=None)
 @given(claude_requests())
+@pytest.mark.promise("translation.there-and-back")
 def test_a_request_of_anthropics_comes_back_as_it_was(doc):
     middle = passed((CLAUDE, CHAT), doc)
     assert middle.get("stream", False) is doc.get("stream", False)
@@ -121,6 +123,7 @@ def chat_requests(draw):
 
 @settings(max_examples=200, deadline=None)
 @given(chat_requests())
+@pytest.mark.promise("translation.there-and-back")
 def test_a_request_of_openais_with_pictures_and_schemas_comes_back_as_it_was(doc):
     translated = THERE.request(DIALECTS[CHAT].read("chat", doc), "m")
     assert set(translated.dropped) <= {"response_format.json_schema.name"}
@@ -186,6 +189,7 @@ def told(translation, doc):
 
 @settings(max_examples=300, deadline=None)
 @given(answers())
+@pytest.mark.promise("translation.there-and-back")
 def test_an_answer_says_in_one_api_what_it_says_in_the_other(answer):
     chat, claude = as_chat(answer), as_claude(answer)
     assert told(BACK, chat) == {**claude, "id": "msg_x"}

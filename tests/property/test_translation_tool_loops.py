@@ -242,6 +242,7 @@ UPSTREAMS = {
 @pytest.mark.parametrize("pair", PAIRS, ids="-to-".join)
 @settings(max_examples=60, deadline=None)
 @given(loops)
+@pytest.mark.promise("translation.tools")
 def test_a_tool_loop_of_three_turns(pair, loop):
     source, target = pair
     client = CLIENTS[source]("What now?")

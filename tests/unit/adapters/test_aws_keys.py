@@ -100,6 +100,7 @@ def test_before_anything_was_looked_for_there_are_no_keys():
     assert access_key(keys) is None
 
 
+@pytest.mark.promise("credentials.aws-keys")
 def test_keys_of_the_environment(monkeypatch):
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIDENV")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "very-secret")
@@ -112,6 +113,7 @@ def test_keys_of_the_environment(monkeypatch):
     assert (keys.ready, keys.problem.startswith("none in the environment")) == (False, True)
 
 
+@pytest.mark.promise("credentials.aws-keys")
 def test_keys_of_a_shared_file_are_read_anew_when_it_is_rotated(tmp_path):
     keys, other = AwsKeys("p"), AwsKeys("q", profile="other")
     for name in ("AKIDOLD", "AKIDNEW"):
@@ -149,6 +151,8 @@ def web_identity(monkeypatch, tmp_path, cloud):
     return AwsKeys("p")
 
 
+@pytest.mark.promise("credentials.aws-keys")
+@pytest.mark.promise("credentials.ahead")
 def test_keys_of_a_web_identity_are_refreshed_ahead_of_time_and_off_the_request_path(web_identity, cloud):
     with time_machine.travel("2026-11-21T12:00:00Z", tick=False) as clock:
         web_identity.load()
@@ -181,6 +185,7 @@ def test_when_refreshing_fails_the_keys_are_used_until_they_expire_and_not_longe
         assert (web_identity.ready, web_identity.problem) == (True, "")
 
 
+@pytest.mark.promise("credentials.aws-keys")
 def test_keys_of_a_pod_identity(monkeypatch, tmp_path, cloud):
     (tmp_path / "pod-token").write_text("pod.token")
     monkeypatch.setenv("AWS_CONTAINER_CREDENTIALS_FULL_URI", cloud.url + "/v1/credentials")
@@ -213,6 +218,7 @@ def test_a_url_that_cannot_be_read_is_not_signed_and_does_not_raise(monkeypatch)
     assert keys.inject(REQUEST._replace(url="https://[::/x"), "eu-west-1", "bedrock") is None
 
 
+@pytest.mark.promise("credentials.extras")
 def test_without_botocore_the_remedy_is_the_problem_and_nothing_is_raised(monkeypatch):
     monkeypatch.setitem(sys.modules, "botocore.session", None)
     keys = AwsKeys("p")

@@ -27,6 +27,7 @@ def fetch(cloud, environ=None, **of):
 
 
 @pytest.mark.parametrize("kept", ["file", "environment"])
+@pytest.mark.promise("credentials.azure-sources")
 def test_a_client_secret_is_exchanged(cloud, tmp_path, kept):
     (tmp_path / "secret").write_text("s3cret & =\n")
     where = {"secret_file": str(tmp_path / "secret")} if kept == "file" else {"secret_env": "S"}
@@ -43,6 +44,7 @@ def test_a_client_secret_is_exchanged(cloud, tmp_path, kept):
     }
 
 
+@pytest.mark.promise("credentials.azure-sources")
 def test_a_federated_assertion_is_read_anew_at_each_exchange(cloud, tmp_path):
     file = tmp_path / "assertion"
     for assertion in ("eyJ.old.x", "eyJ.new.x"):
@@ -69,6 +71,7 @@ def test_a_tenant_cannot_lead_to_another_path(cloud):
 
 
 @pytest.mark.parametrize("client", ["", "c-1"])
+@pytest.mark.promise("credentials.azure-sources")
 def test_the_managed_identity_of_a_machine(cloud, client):
     cloud.answer = gives("machine-token", expires_in="86399", expires_on="1")  # numbers are texts there
     token = fetch(cloud, {"AZURE_POD_IDENTITY_AUTHORITY_HOST": cloud.url + "/"}, client_id=client, instance=True)

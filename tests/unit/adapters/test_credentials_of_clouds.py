@@ -62,6 +62,7 @@ async def settled(creds):
     await until(lambda: all(future.done() for future in creds._fetching.values()))
 
 
+@pytest.mark.promise("credentials.ahead")
 async def test_a_token_is_fetched_before_a_policy_is_used_and_never_by_a_request(cloud, azure, clock, kit):
     creds = warm(clock)
     assert (value(creds, azure), cloud.asked) == (None, [])
@@ -125,6 +126,7 @@ async def test_keys_that_were_taken_away_are_looked_for_again_and_then_not_used(
     assert creds.status()[0].problem.startswith("none in the environment")
 
 
+@pytest.mark.promise("credentials.extras")
 async def test_without_the_extras_it_is_a_problem_that_is_told_and_no_exception(
     cloud, clock, kit, monkeypatch, tmp_path
 ):
@@ -142,6 +144,7 @@ async def test_without_the_extras_it_is_a_problem_that_is_told_and_no_exception(
     }
 
 
+@pytest.mark.promise("credentials.ahead")
 async def test_a_token_is_rotated_ahead_of_its_end_while_requests_go_on_with_the_old_one(cloud, azure, clock, kit):
     creds, policy = warm(clock), kit.policy(credentials=[azure])
     await creds.refresh(policy)

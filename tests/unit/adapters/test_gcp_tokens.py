@@ -64,6 +64,7 @@ def fetch(tmp_path):
     return fetch
 
 
+@pytest.mark.promise("credentials.gcp-sources")
 def test_a_service_account_s_key_signs_the_assertion_that_google_asks_for(cloud, fetch):
     token = fetch(key_file(cloud))
     assert token.value == "google-token"
@@ -90,6 +91,7 @@ def test_the_scope_is_the_source_s_and_the_file_may_be_named_by_the_environment(
 
 
 @pytest.mark.parametrize("kind", ["text", "json"])
+@pytest.mark.promise("credentials.gcp-sources")
 def test_a_workload_s_token_is_exchanged_and_read_anew_each_time(cloud, fetch, tmp_path, kind):
     file, shape = tmp_path / "subject", {"type": kind}
     if kind == "json":
@@ -149,6 +151,7 @@ def test_a_workload_s_token_may_be_asked_for_at_a_url(cloud, fetch):
     assert exchange.form["subject_token"] == "eyJ.subject.x"
 
 
+@pytest.mark.promise("credentials.gcp-sources")
 def test_the_metadata_server_is_asked_without_any_library(cloud, monkeypatch):
     for name in ("google", "google.auth", "requests"):
         monkeypatch.setitem(sys.modules, name, None)
@@ -238,6 +241,7 @@ def test_a_file_that_is_not_there_or_not_json_is_told(tmp_path):
             gcp_tokens.fetcher(GcpSource("p", file=name), {})()
 
 
+@pytest.mark.promise("credentials.extras")
 def test_without_google_auth_the_remedy_is_named(cloud, fetch, monkeypatch):
     monkeypatch.setitem(sys.modules, "google.oauth2.service_account", None)
     with pytest.raises(StartupError, match=r"install gatereeve\[gcp\]"):

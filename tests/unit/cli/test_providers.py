@@ -87,6 +87,7 @@ def test_a_kind_dialect_or_format_that_there_is_none_of_is_wrong_usage(option: t
     assert run("list", *option).exit_code == 2
 
 
+@pytest.mark.promise("catalogue.policy")
 def test_a_policy_marks_each_and_one_approved_host_is_enough(policy: str) -> None:
     entries = listed("--policy", policy)
     assert entries["openai"]["policy"] == "approved"
@@ -120,6 +121,7 @@ def test_find_tells_whose_a_host_is_however_it_is_written(host: str) -> None:
     assert "policy" not in result.stdout
 
 
+@pytest.mark.promise("catalogue.policy")
 def test_find_tells_what_the_policy_says_of_it(policy: str) -> None:
     assert run("find", "api.anthropic.com", "--policy", policy).stdout.splitlines()[-1].split(None, 1) == [
         "policy",

@@ -247,6 +247,7 @@ def test_what_is_written_is_what_was_judged_but_for_the_model(dialect):
         ),
     ],
 )
+@pytest.mark.promise("dialects.judged")
 def test_tools_are_found_wherever_they_hide(dialect, doc, tools, served):
     call = dialect.read("chat", {"model": "m", **doc})
     assert (call.tools, call.server_tools) == (tools, served)

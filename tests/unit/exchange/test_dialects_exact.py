@@ -26,6 +26,7 @@ def test_a_key_that_some_reader_takes_for_a_judged_one_is_refused_in_every_diale
 
 @pytest.mark.parametrize("name", DIALECTS)
 @pytest.mark.parametrize("key", ["models", "fallbacks", "route", "api_base", "extra_body"])
+@pytest.mark.promise("dialects.judged")
 def test_what_leads_elsewhere_is_refused_in_every_dialect(name, key):
     with pytest.raises(BadRequest, match=key):
         read(name, {key: ["hidden"]})

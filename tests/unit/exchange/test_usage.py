@@ -101,6 +101,7 @@ IDS = [f"{name}, {'streamed' if streamed else 'whole'}" for name, streamed, _, _
 
 @pytest.mark.parametrize("hide", [False, True], ids=["shown", "hidden"])
 @pytest.mark.parametrize(("name", "streamed", "answer", "expected"), ROWS, ids=IDS)
+@pytest.mark.promise("accounting.every-api")
 def test_every_kind_of_token_is_counted(name, streamed, answer, expected, hide, fake):
     call = LlmCall(name, "chat", "m", streamed, hide_usage=hide)
     for mask in (None, fake):
@@ -151,6 +152,7 @@ def body(name, **more):
         pytest.param({"stream": False}, False, None, id="stream refused"),
     ],
 )
+@pytest.mark.promise("accounting.asked")
 def test_usage_is_asked_for_where_the_client_did_not(name, sent, hides, upstream):
     doc = body(name, **sent)
     before = json.dumps(doc)

@@ -64,6 +64,7 @@ def test_providers_stand_in_the_order_of_their_names_each_once() -> None:
     assert names == sorted(set(names))
 
 
+@pytest.mark.promise("catalogue.entries")
 def test_no_host_stands_twice_nor_is_covered_by_another_pattern_of_the_catalogue() -> None:
     covered = [
         (a, b) for (a, _), (b, _) in combinations(PATTERNS, 2) if a == b or slowly_covers(a, b) or slowly_covers(b, a)
@@ -77,6 +78,7 @@ def slowly_covers(pattern: str, other: str) -> bool:
     return "*" in pattern and re.fullmatch(reading, other) is not None
 
 
+@pytest.mark.promise("catalogue.entries")
 def test_every_source_is_read_over_https_and_no_entry_was_checked_in_the_future() -> None:
     today = datetime.now(UTC).date()
     for entry in providers():

@@ -117,6 +117,7 @@ def compiled(tmp_path, credential: str, url: str = "https://host.example"):
         ),
     ],
 )
+@pytest.mark.promise("routing.documents")
 def test_a_credential_that_cannot_be_meant_is_explained(tmp_path, credential, said):
     said = said if said.startswith(".") else f": {said}"
     assert problems(tmp_path, provider(credential)) == [f"0.yaml:7: spec.credential{said}"]
@@ -301,6 +302,7 @@ def test_a_key_goes_where_the_one_api_that_is_spoken_reads_it(tmp_path, dialects
         ),
     ],
 )
+@pytest.mark.promise("routing.documents")
 def test_a_model_that_cannot_be_meant_is_explained(tmp_path, spec, said):
     assert problems(tmp_path, document("Model", "m", spec), A, B) == said
 
@@ -410,6 +412,7 @@ def test_a_target_may_ask_for_all_that_is_known_of_a_call(tmp_path):
         ),
     ],
 )
+@pytest.mark.promise("routing.documents")
 def test_a_class_that_cannot_be_meant_is_explained(tmp_path, text, said):
     assert problems(tmp_path, text, PII) == [said]
 

@@ -238,6 +238,7 @@ def test_what_detectors_could_not_look_into_is_noted_whether_or_not_the_call_goe
 @pytest.mark.parametrize(
     "order", list(permutations([PUBLIC, CONFIDENTIAL, RESTRICTED])), ids=lambda o: "-".join(map(word, o))
 )
+@pytest.mark.promise("sensitivity.highest")
 def test_the_highest_wins_whoever_says_it(policy, order):
     claim, seen, found = order
     judging = detecting(policy, "usual", (Stub("secret"), found))
@@ -256,6 +257,7 @@ def test_the_highest_wins_whoever_says_it(policy, order):
         pytest.param(RESTRICTED, ["house"], id="restricted: the last one"),
     ],
 )
+@pytest.mark.promise("sensitivity.cleared")
 def test_a_call_goes_only_to_providers_of_at_least_its_class_in_any_attempt(policy, seen, tried):
     assert targets(ask(policy, exposed=seen)) == tried
 

@@ -33,6 +33,7 @@ def test_every_directory_is_a_pair_that_is_run():
 
 
 @pytest.mark.parametrize(("pair", "case"), CASES)
+@pytest.mark.promise("translation.golden")
 def test_the_upstream_is_asked(pair, case):
     call, translation = start(pair, case)
     before = json.dumps(call.doc)
@@ -45,6 +46,7 @@ def test_the_upstream_is_asked(pair, case):
 
 
 @pytest.mark.parametrize(("pair", "case"), [case for case in CASES if (case.values[1] / "answer.json").exists()])
+@pytest.mark.promise("translation.golden")
 def test_the_client_is_told_a_document(pair, case):
     call, translation = start(pair, case)
     said = load(case / "answer.json")
@@ -53,6 +55,8 @@ def test_the_client_is_told_a_document(pair, case):
 
 
 @pytest.mark.parametrize(("pair", "case"), [case for case in CASES if (case.values[1] / "answer.sse").exists()])
+@pytest.mark.promise("translation.golden")
+@pytest.mark.promise("translation.cuts")
 def test_the_client_is_told_a_stream_however_it_is_cut(pair, case):
     call, translation = start(pair, case)
     said = (case / "answer.sse").read_bytes()

@@ -261,10 +261,12 @@ for name in ("previous_response_id", "conversation", "prompt", "background"):
     ("pair", "fields", "sent", "dropped", "refused", "model", "more"),
     [param for section in SECTIONS for param in section.params()],
 )
+@pytest.mark.promise("translation.table")
 def test_a_row(pair, fields, sent, dropped, refused, model, more):
     rows.run(pair, fields, sent, dropped, refused, model, more)
 
 
 @pytest.mark.parametrize("section", SECTIONS, ids=lambda section: section.title)
+@pytest.mark.promise("translation.table")
 def test_every_row_has_a_case_and_every_case_a_row(section):
     section.check_rows()

@@ -245,6 +245,7 @@ CASES = [
 
 
 @pytest.mark.parametrize(("pair", "said", "told", "status"), CASES)
+@pytest.mark.promise("translation.table")
 def test_a_row(pair, said, told, status):
     reply = TRANSLATIONS[pair].answer(DIALECTS[pair[0]].read("chat", ASKED[pair[0]]))
     if isinstance(said, bytes):
@@ -261,6 +262,7 @@ def test_a_row(pair, said, told, status):
 
 
 @pytest.mark.parametrize("title", TABLES)
+@pytest.mark.promise("translation.table")
 def test_every_row_has_a_case_and_every_case_a_row(title):
     assert list(dict.fromkeys(case[0] for case in TABLES[title])) == rows.tables()[title][1][1]
 
