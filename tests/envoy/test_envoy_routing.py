@@ -87,6 +87,8 @@ def house() -> Iterator[House]:
     made.upstream.close()
 
 
+@pytest.mark.promise("routing.order")
+@pytest.mark.promise("routing.sticky")
 def test_conversations_are_shared_by_weight_and_stay_where_they_are_as_they_grow(house: House):
     token = house.made.issuer.token("shows")
     with ThreadPoolExecutor(4) as pool:
@@ -117,10 +119,12 @@ def test_by_nothing_even_one_conversation_is_shared(house: House):
     assert {house.served("by-nothing") for _ in range(24)} == {"one up-one", "two up-two"}
 
 
+@pytest.mark.promise("routing.sticky")
 def test_a_key_that_the_client_caches_by_keeps_its_target(house: House):
     assert len({house.served("shared", f"topic {n}", prompt_cache_key="k") for n in range(12)}) == 1
 
 
+@pytest.mark.promise("routing.order")
 def test_a_lower_order_comes_first(house: House):
     assert {house.served("ordered", f"topic {number}") for number in range(8)} == {"two up-two"}
 
@@ -135,6 +139,7 @@ def test_a_lower_order_comes_first(house: House):
         pytest.param(("shows",), {}, "two up-rest", id="none of them"),
     ],
 )
+@pytest.mark.promise("routing.conditions")
 def test_conditions_say_who_serves(house: House, groups: tuple[str, ...], more: dict[str, Any], expected: str):
     for upstream in house.providers.values():
         upstream.seen.clear()
@@ -145,12 +150,14 @@ def test_conditions_say_who_serves(house: House, groups: tuple[str, ...], more: 
     assert house.made.gateway.record(answer)["upstream_model"] == model
 
 
+@pytest.mark.promise("routing.conditions")
 def test_a_call_that_no_condition_lets_pass_is_refused_with_the_reason(house: House):
     answer = house.ask("vip-only")
     assert (answer.status_code, answer.json()["error"]["code"]) == (403, "no-target")
     assert house.served("vip-only", "hello", "shows", "vip") == "one up-one"
 
 
+@pytest.mark.promise("sensitivity.refused")
 def test_a_target_without_clearance_gets_nothing_however_the_others_fare(house: House):
     for upstream in house.providers.values():
         upstream.seen.clear()
@@ -169,6 +176,7 @@ def test_a_target_without_clearance_gets_nothing_however_the_others_fare(house: 
     ],
 )
 @pytest.mark.parametrize("model", ["ordered", "vip-only"])
+@pytest.mark.promise("routing.told")
 def test_the_target_is_told_only_if_every_allowing_policy_shows_it(
     house: House, groups: tuple[str, ...], shown: bool, model: str
 ):
@@ -180,6 +188,7 @@ def test_the_target_is_told_only_if_every_allowing_policy_shows_it(
     assert house.made.gateway.record(answer)["upstream"] == f"LLMProvider/{expected.partition('/')[0]}"
 
 
+@pytest.mark.promise("failover.clean")
 def test_no_credential_goes_to_the_wrong_provider(house: House):
     house.served("shared")
     for name, upstream in house.providers.items():
