@@ -9,6 +9,7 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 from extproc.arguments.path import Path
+from extproc.arguments.url import Url
 
 Check = Callable[[str], str]
 
@@ -25,5 +26,6 @@ class Finding(NamedTuple):
 CHECKS: Mapping[str, Callable[..., Check]] = MappingProxyType(
     {
         "path": Path,
+        "url": Url,
     }
 )

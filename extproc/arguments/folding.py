@@ -7,7 +7,7 @@ A check judges every reading, so that it need not guess which decoder stands beh
 
 import html
 from unicodedata import normalize
-from urllib.parse import unquote_to_bytes
+from urllib.parse import unquote, unquote_to_bytes
 
 ROUNDS = 5  # decoders that stand in a row behind a tool: a proxy, a framework, a library, one more, one to spare
 
@@ -31,10 +31,10 @@ CONTROL = frozenset(
 _ALIKE = str.maketrans(
     {
         **dict.fromkeys("\u3002\uff61\u2e31\u2e33\ua4f8\U0001d16d", "."),
-        **dict.fromkeys("\u2044\u2215\u29f8\u2571\u3033\u30ce\u31d3\u2cc6\u27cb", "/"),
+        **dict.fromkeys("\u2044\u2215\u29f8\u2571\u3033\u31d3\u2cc6\u27cb", "/"),
         **dict.fromkeys("\u2216\u29f5\u29f9\u20e5\u27cd\u3035\u31d4\xa5\u20a9", "\\"),
         **dict.fromkeys("\ua789\u2236\u02d0\u05c3\u0589", ":"),
-        **dict.fromkeys("\u223c\u02dc\u301c\u2053", "~"),
+        **dict.fromkeys("\u223c\u2053", "~"),
     }
 )
 
@@ -59,12 +59,26 @@ def readings(text: str) -> tuple[str, ...] | None:
     return None
 
 
-def decode(text: str) -> str | None:
-    """One layer of %XX, %uXXXX and HTML character references taken off; None if the bytes are not strict UTF-8."""
+def lenient_readings(text: str) -> list[str]:
+    """The same for text in which any bytes are in order, such as a query: what cannot be followed is left out."""
+    seen = [text]
+    for _ in range(ROUNDS):
+        before = text
+        decoded = decode(text, strict=False) or ""
+        for text in (decoded, unescape(decoded), fold(unescape(decoded))):
+            if text != seen[-1]:
+                seen.append(text)
+        if text == before:
+            break
+    return seen
+
+
+def decode(text: str, *, strict: bool = True) -> str | None:
+    """One layer of %XX, %uXXXX and HTML character references taken off; None if `strict` and not UTF-8."""
     if "%" in text:
         text = _marked(text.replace("%U", "%u"), "%u", 4)
         try:
-            text = unquote_to_bytes(text).decode()
+            text = unquote_to_bytes(text).decode() if strict else unquote(text)
         except UnicodeError:
             return None
     return html.unescape(text) if "&" in text else text

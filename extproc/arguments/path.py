@@ -118,6 +118,8 @@ class Path:
             and " " not in (low[-1:], last[:1])
             and " /" not in low
             and "./" not in low
+            and ".[" not in low
+            and "[." not in low
             and low[-1:] not in "./"
         )
 
@@ -268,7 +270,7 @@ def _odd(segment: str) -> str:
     """What Windows reads into a segment: a stream, or a short name."""
     if ":" in segment:
         for piece in segment.split(":")[1:]:
-            if not (piece[:1] == " " or (piece[:1].isascii() and piece[:1].isdigit())):
+            if piece[:1].isascii() and not (piece[:1] == " " or piece[:1].isdigit()):
                 return STREAM
     if "~" in segment:
         name, _, digits = segment.partition("~")

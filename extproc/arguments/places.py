@@ -4,12 +4,13 @@ Data only. All names are in lower case, with `/` between segments and without dr
 """
 
 
-def _words(text: str) -> frozenset[str]:
+def words(text: str) -> frozenset[str]:
+    """The words of a list that is easier to read as text."""
     return frozenset(text.split())
 
 
 # Below the root of a POSIX file system (and of macOS, whose /etc and /var stand below /private).
-POSIX_PLACES = _words(
+POSIX_PLACES = words(
     """
     etc root proc sys dev boot run var/run var/lib/kubelet var/lib/docker var/lib/containerd var/lib/cloud
     var/lib/rancher var/lib/etcd var/lib/waagent var/spool/cron var/spool/at var/root var/db var/backups
@@ -19,14 +20,14 @@ POSIX_PLACES = _words(
     """
 )
 # Below the root of a Windows drive.
-WINDOWS_PLACES = _words(
+WINDOWS_PLACES = words(
     """
     windows winnt boot recovery inetpub $recycle.bin perflogs boot.ini bootmgr pagefile.sys hiberfil.sys
     unattend.xml autounattend.xml sysprep programdata/ssh programdata/docker programdata/microsoft config.msi
     """
 ) | {"system volume information", "documents and settings"}
 # First segments that name no file at all: the registry, the kernel's own name space.
-WINDOWS_OTHERS = _words(
+WINDOWS_OTHERS = words(
     """
     ?? device global?? globalroot dosdevices hklm hkcu hkcr hku hkcc hkey_local_machine hkey_current_user
     hkey_classes_root hkey_users hkey_current_config registry
@@ -36,7 +37,7 @@ WINDOWS_OTHERS = _words(
 ORDINARY = frozenset({"dev/null", "dev/shm"})
 
 # A segment with such a name, wherever it stands.
-SECRET_NAMES = _words(
+SECRET_NAMES = words(
     """
     .ssh .gnupg .kube .azure .netrc _netrc .pgpass .my.cnf .pypirc .git-credentials .vault-token .htpasswd
     .s3cfg .boto .dockercfg .bash_history .zsh_history .python_history .psql_history .mysql_history
@@ -67,7 +68,7 @@ DEVICES = frozenset(
     + [f"{port}{digit}" for port in ("com", "lpt") for digit in "0123456789\xb9\xb2\xb3"]
 )
 # Environment variables that every shell has, whatever their case (Windows and PowerShell ignore it).
-VARIABLES = _words(
+VARIABLES = words(
     """
     home pwd oldpwd user username userprofile appdata localappdata programdata programfiles programfiles(x86)
     commonprogramfiles systemroot windir systemdrive homedrive homepath temp tmp tmpdir path public
@@ -76,13 +77,13 @@ VARIABLES = _words(
     """
 )
 # Schemes of object stores: a path to a tool that reads them, and no way to the machine's own files.
-STORES = _words(
+STORES = words(
     """
     s3 s3a s3n gs gcs az abfs abfss wasb wasbs adl hdfs dbfs oss cos r2 b2 minio azure
     """
 )
 # Schemes that need no `//` to be one.
-SCHEMES = _words(
+SCHEMES = words(
     """
     file url jar zip phar php data expect glob netdoc view-source http https ftp ftps sftp smb nfs gopher dict
     ldap javascript vbscript blob about resource chrome classpath vscode-file compress.zlib compress.bzip2 ogg
