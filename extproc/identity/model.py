@@ -25,6 +25,23 @@ class Identity:
 
 
 @dataclass(frozen=True, slots=True)
+class Audience:
+    """Whom a token must be for: `resource`, a URI (RFC 8707), and unless `strict` instead of it an audience of the
+    issuer's own. Without a resource the issuer's own are all that counts."""
+
+    resource: str = ""
+    strict: bool = False
+
+    @property
+    def key(self) -> bytes:
+        """Tells apart audiences under which a token may be judged differently."""
+        return f"{self.strict:d}{self.resource}".encode() if self.resource else b""
+
+
+ISSUERS_OWN = Audience()
+
+
+@dataclass(frozen=True, slots=True)
 class ClaimMapping:
     """Where in the token each part of the identity stands. A dotted name walks into objects (`realm_access.roles`);
     a claim whose own name has dots or slashes (`https://acme.example/groups`) is tried whole first."""

@@ -13,7 +13,7 @@ from jwt.algorithms import Algorithm, get_default_algorithms
 
 from extproc.exchange.refusal import Reason, Refusal
 from extproc.identity.keyset import ALGORITHMS, Key, KeySet
-from extproc.identity.model import ClaimMapping, Identity, Issuer
+from extproc.identity.model import ISSUERS_OWN, Audience, ClaimMapping, Identity, Issuer
 from extproc.identity.token import Unverified
 
 # In `Identity.claims` when the issuer left the groups out because there are too many: the caller is then a member of
@@ -37,7 +37,9 @@ class _ClaimProblem(Exception):
     """A claim that is missing or of the wrong kind; the message is a sentence without values."""
 
 
-def verify(token: Unverified, issuer: Issuer, keys: KeySet, wall: float) -> Identity | Refusal:
+def verify(
+    token: Unverified, issuer: Issuer, keys: KeySet, wall: float, audience: Audience = ISSUERS_OWN
+) -> Identity | Refusal:
     """Hold a token against one issuer. `wall` is Unix time in seconds."""
     refusal = precheck(token, issuer)
     if refusal is not None:
@@ -49,7 +51,7 @@ def verify(token: Unverified, issuer: Issuer, keys: KeySet, wall: float) -> Iden
         return Refusal.of(Reason.TOKEN_KEY_UNKNOWN)
     if not any(_signed_by(key, token) for key in candidates):
         return Refusal.of(Reason.TOKEN_SIGNATURE)
-    return judge_claims(token, issuer, wall)
+    return judge_claims(token, issuer, wall, audience)
 
 
 def precheck(token: Unverified, issuer: Issuer) -> Refusal | None:
@@ -63,11 +65,13 @@ def precheck(token: Unverified, issuer: Issuer) -> Refusal | None:
     return None
 
 
-def judge_claims(token: Unverified, issuer: Issuer, wall: float) -> Identity | Refusal:
+def judge_claims(
+    token: Unverified, issuer: Issuer, wall: float, audience: Audience = ISSUERS_OWN
+) -> Identity | Refusal:
     """What the claims amount to *if* the signature is good. Never an identity by itself: `verify` is."""
     claims = token.claims
-    if not _audience_fits(claims.get("aud"), issuer.audiences):
-        return Refusal.of(Reason.TOKEN_AUDIENCE, message=_audience_help(issuer))
+    if not _audience_fits(claims.get("aud"), _accepted(issuer, audience)):
+        return Refusal.of(Reason.TOKEN_AUDIENCE, message=_audience_help(issuer, audience))
     try:
         expires = _time(claims, "exp")
         if expires is None:
@@ -107,7 +111,19 @@ def _audience_fits(aud: Any, wanted: tuple[str, ...]) -> bool:
     return any(value in wanted for value in values)
 
 
-def _audience_help(issuer: Issuer) -> str:
+def _accepted(issuer: Issuer, audience: Audience) -> tuple[str, ...]:
+    """The values of `aud` of which one is enough. A resource fits exactly as it is, or with one slash after it: URL
+    libraries put one after a host that has no path, and both spellings lead to the same server here."""
+    resource = audience.resource
+    if not resource:
+        return issuer.audiences
+    fitting = (resource, resource + "/")
+    return fitting if audience.strict else (*fitting, *issuer.audiences)
+
+
+def _audience_help(issuer: Issuer, audience: Audience) -> str:
+    if audience.resource:
+        return f"The token was issued for another service. Ask for one with the resource {audience.resource}."
     if len(issuer.audiences) == 1:
         return f"The token was issued for another service. Ask for one with the audience {issuer.audiences[0]}."
     return ""

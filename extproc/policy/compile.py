@@ -37,6 +37,7 @@ from extproc.policy.envelope import Document
 from extproc.policy.fields import seconds, split_url
 from extproc.policy.masks import Profile, builtin_rules, combiner, own_name_problems, profile_of
 from extproc.policy.nodes import Loc
+from extproc.policy.oauth import OAuth, by_path, compile_delegation, compile_oauth
 from extproc.policy.prices import Price
 from extproc.policy.runtime import (
     AwsSource,
@@ -109,6 +110,7 @@ class _Compiler:
             models=models,
             servers=servers,
             hosts={host: server for server in servers.values() for host in server.hosts},
+            resources=by_path({name: s.oauth for name, s in servers.items() if s.oauth is not None}),
             agents=agents,
             candidates=candidate_index(agents, [selector for _, selector in compiled]),
             masking=masking,
@@ -222,7 +224,16 @@ class _Compiler:
             level,
             seconds(spec.remember_for),
             trusted=spec.trusted,
+            oauth=self._oauth(document, spec),
+            delegation=compile_delegation(spec.credential, upstream.name, Path(document.raw.folder)),
         )
+
+    def _oauth(self, document: Document, spec: MCPServerSpec) -> OAuth | None:
+        try:
+            return compile_oauth(spec.oauth, document.name, [each for _, each in self._of(IdentityProviderSpec)])
+        except ValueError as error:
+            self._complain(document, ("spec", "oauth"), str(error))
+            return None
 
     def _upstream(
         self, document: Document, spec: LLMProviderSpec | MCPServerSpec, cluster: str, header: str
@@ -243,6 +254,9 @@ class _Compiler:
             elif not path.is_file():
                 self._complain(document, ("spec", "caFile"), "is no file; correct the path, relative to this document")
         name = f"{document.kind}/{document.name}"
+        of_caller = spec.credential.of_caller if spec.credential is not None else ""
+        if of_caller and document.kind != "MCPServer":
+            self._complain(document, ("spec", "credential", of_caller), "is for an MCPServer; use another kind here")
         return Upstream(
             name=name,
             cluster=cluster,
@@ -251,7 +265,11 @@ class _Compiler:
             tls=tls,
             authority=shown if port == (443 if tls else 80) else f"{shown}:{port}",
             path=url.path.rstrip("/"),
-            credential=self._credential(document, spec.credential, name, header, host) if spec.credential else None,
+            credential=(
+                self._credential(document, spec.credential, name, header, host)
+                if spec.credential is not None and not of_caller
+                else None
+            ),
             ca_file=ca_file,
         )
 

@@ -8,6 +8,7 @@ from extproc.errors import Problem
 from extproc.exchange.model import JsonObject
 from extproc.exchange.text import TextFilter
 from extproc.identity.model import Identity, Issuer
+from extproc.policy.oauth import Delegation, OAuth
 from extproc.policy.prices import Price
 from extproc.policy.sensitivity import DataClass
 
@@ -140,7 +141,8 @@ class Model:
 
 @dataclass(frozen=True, slots=True)
 class McpServer:
-    """Whoever has touched it may have data of `data_class` in mind for `remember` seconds."""
+    """Whoever has touched it may have data of `data_class` in mind for `remember` seconds. Its upstream's credential is
+    one for all callers, or one for each by `delegation`."""
 
     name: str
     upstream: Upstream
@@ -149,6 +151,8 @@ class McpServer:
     data_class: DataClass = DataClass.PUBLIC
     remember: float = 3600.0
     trusted: bool = False  # whether its tools' annotations are believed
+    oauth: OAuth | None = None
+    delegation: Delegation | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -237,6 +241,7 @@ class Policy:
     )
     names: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # Model name to all its names, itself first
     exposing: bool = False  # whether any MCPServer's class has to be remembered
+    resources: Mapping[str, str] = field(default_factory=dict)  # see `oauth.by_path`
     warnings: tuple[Problem, ...] = ()  # what is no mistake but easily taken for less than it is; told by `check`
 
     @property

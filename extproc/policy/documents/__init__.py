@@ -54,6 +54,13 @@ from extproc.policy.documents.mask_profile import (
     RuleUse,
 )
 from extproc.policy.documents.mcp_server import MCPServerSpec
+from extproc.policy.documents.oauth import (
+    ClientSecret,
+    Exchange,
+    OAuthSpec,
+    ToolScopes,
+    UserToken,
+)
 
 __all__ = [
     "API_VERSION",
@@ -68,12 +75,14 @@ __all__ = [
     "AzureCredential",
     "AzureSecret",
     "Claims",
+    "ClientSecret",
     "Credential",
     "DataClassName",
     "Declared",
     "DenyOnly",
     "Detect",
     "DialectName",
+    "Exchange",
     "FailoverSpec",
     "GcpCredential",
     "IdentityProviderSpec",
@@ -88,6 +97,7 @@ __all__ = [
     "Metadata",
     "ModelSpec",
     "ModelTarget",
+    "OAuthSpec",
     "Patterns",
     "PriceSpec",
     "RoleSpec",
@@ -95,6 +105,8 @@ __all__ = [
     "SecretFrom",
     "Subject",
     "ToolHints",
+    "ToolScopes",
+    "UserToken",
 ]
 
 SPECS: dict[str, type[Declared]] = {

@@ -3,6 +3,7 @@
 from pydantic import Field, model_validator
 
 from extproc.policy.documents.base import Declared, one_of
+from extproc.policy.documents.oauth import Exchange, UserToken
 from extproc.policy.fields import DnsName, HeaderFormat, HeaderName, Text, Url
 
 
@@ -94,7 +95,8 @@ class AzureCredential(Declared):
 
 
 class Credential(Declared):
-    """What the gateway authenticates with at an upstream, in the client's place: one of from, aws, gcp, azure."""
+    """What the gateway authenticates with at an upstream, in the client's place: one of from, aws, gcp, azure, or for
+    each caller of an MCPServer userToken or exchange."""
 
     header: HeaderName | None = Field(
         default=None,
@@ -108,20 +110,34 @@ class Credential(Declared):
     aws: AwsCredential | None = Field(default=None, description="Sign with AWS keys.")
     gcp: GcpCredential | None = Field(default=None, description="Google's access tokens.")
     azure: AzureCredential | None = Field(default=None, description="Entra ID's access tokens.")
+    user_token: UserToken | None = Field(default=None, description="A stored token of each caller's own.")
+    exchange: Exchange | None = Field(default=None, description="The caller's token, exchanged for another.")
+
+    @property
+    def of_caller(self) -> str:
+        """The field that makes it another for each caller, "" if none does."""
+        return "userToken" if self.user_token is not None else "exchange" if self.exchange is not None else ""
 
     @model_validator(mode="after")
     def _exactly_one(self) -> "Credential":
         given = [
             name
-            for name, part in (("from", self.source), ("aws", self.aws), ("gcp", self.gcp), ("azure", self.azure))
+            for name, part in (
+                ("from", self.source),
+                ("aws", self.aws),
+                ("gcp", self.gcp),
+                ("azure", self.azure),
+                ("userToken", self.user_token),
+                ("exchange", self.exchange),
+            )
             if part is not None
         ]
         if len(given) != 1:
             raise ValueError(
-                f"has {' and '.join(given)}; keep exactly one of from, aws, gcp, azure"
+                f"has {' and '.join(given)}; keep exactly one of from, aws, gcp, azure, userToken, exchange"
                 if given
-                else "says not where from; give one of from, aws, gcp, azure"
+                else "says not where from; give one of from, aws, gcp, azure, userToken, exchange"
             )
-        if self.source is None and (self.header is not None or self.format is not None):
+        if self.source is None and self.user_token is None and (self.header is not None or self.format is not None):
             raise ValueError(f"has header or format, which are for `from`; {given[0]} has its own; remove them")
         return self

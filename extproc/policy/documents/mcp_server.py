@@ -4,6 +4,7 @@ from pydantic import Field
 
 from extproc.policy.documents.base import DataClassName, Declared
 from extproc.policy.documents.credential import Credential
+from extproc.policy.documents.oauth import OAuthSpec
 from extproc.policy.fields import Duration, HostName, Text, Url
 
 
@@ -25,3 +26,4 @@ class MCPServerSpec(Declared):
     credential: Credential | None = Field(
         default=None, description="What the gateway authenticates with; none sends nothing."
     )
+    oauth: OAuthSpec | None = Field(default=None, description="Makes it a protected resource that clients log in to.")
