@@ -54,15 +54,15 @@ def compiled(tmp_path, credential: str, url: str = "https://host.example"):
 @pytest.mark.parametrize(
     ("credential", "said"),
     [
-        pytest.param("{}", "says not where from; give one of from, aws, gcp, azure", id="nothing"),
+        pytest.param("{}", "says not where from; give one of from, aws, gcp, azure, userToken, exchange", id="nothing"),
         pytest.param(
             "{from: {env: K}, aws: {region: r}}",
-            "has from and aws; keep exactly one of from, aws, gcp, azure",
+            "has from and aws; keep exactly one of from, aws, gcp, azure, userToken, exchange",
             id="two",
         ),
         pytest.param(
             "{from: {env: K}, aws: {}, gcp: {}, azure: {instance: true}}",
-            "has from and aws and gcp and azure; keep exactly one of from, aws, gcp, azure",
+            "has from and aws and gcp and azure; keep exactly one of from, aws, gcp, azure, userToken, exchange",
             id="all",
         ),
         pytest.param(
