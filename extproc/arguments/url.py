@@ -278,6 +278,6 @@ def _deliberate(rest: str, host: Host) -> bool:
     text = _split(_bare(rest))[0]
     if host.kind in ("public", "unclear"):
         return False
-    if text[:1].isdigit() or text[:1] == "[":
+    if host.name[:1] == "[" or host.name.replace(".", "").isdigit():
         return host.exact or text.count(".") == 3 or text[:2].lower() == "0x" or len(text) >= 9
     return host.kind in ("metadata", "reserved") or "." in text

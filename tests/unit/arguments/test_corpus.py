@@ -33,7 +33,7 @@ def verdict(entry: dict) -> str:
 def test_an_attack_is_caught_with_a_sentence_that_does_not_quote_it(entry):
     message = verdict(entry)
     assert message.endswith("."), entry
-    assert len(entry["value"]) < 8 or entry["value"] not in message
+    assert len(entry["value"]) < 12 or entry["value"] not in message
 
 
 @pytest.mark.parametrize("name", NAMES)
