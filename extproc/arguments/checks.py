@@ -8,7 +8,9 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import NamedTuple
 
+from extproc.arguments.command import Argument, Command, CommandLine
 from extproc.arguments.path import Path
+from extproc.arguments.sql import Sql, SqlValue
 from extproc.arguments.url import Url
 
 Check = Callable[[str], str]
@@ -27,5 +29,10 @@ CHECKS: Mapping[str, Callable[..., Check]] = MappingProxyType(
     {
         "path": Path,
         "url": Url,
+        "command": Command,
+        "command-line": CommandLine,
+        "argument": Argument,
+        "sql": Sql,
+        "sql-value": SqlValue,
     }
 )
