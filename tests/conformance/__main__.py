@@ -11,44 +11,19 @@ import argparse
 import datetime as dt
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
 
-import httpx2
-
 from tests.conformance import gate, report
 from tests.conformance.suite import NEW, OLD, SETS, Suite
-from tests.envoy.gateway import ROOT, Ports, request, until
+from tests.envoy.gateway import ROOT, Ports
 
 FOLDER = ROOT / ".gatereeve" / "conformance"
 PAGE = ROOT / "docs" / "mcp-conformance.md"
 
 
-@contextmanager
-def reference(port: int) -> Iterator[str]:
-    """The reference server, on loopback."""
-    command = [sys.executable, "-m", "tests.conformance.reference", "--port", str(port)]
-    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    try:
-        url = f"http://127.0.0.1:{port}/mcp"
-        until("the reference server listens", lambda: _listens(url), 30.0)
-        yield url
-    finally:
-        process.terminate()
-        process.wait(10)
-
-
-def _listens(url: str) -> bool:
-    try:
-        return request("DELETE", url).status_code > 0
-    except httpx2.HTTPError:
-        return False
-
-
 def compare(suite: Suite, url: str, out: Path) -> list[report.Compared]:
-    with gate.gateway(url) as through:
+    with gate.gated(url) as made, gate.without_tokens(made) as through:
         compared = []
         for number, which in enumerate(SETS):
             each = report.Compared(
@@ -77,7 +52,7 @@ def main(arguments: list[str]) -> int:
     if chosen.server:
         compared = compare(suite, chosen.server, FOLDER / "out")
     else:
-        with reference(Ports.take(1)) as url:
+        with gate.serving(Ports.take(1)) as url:
             compared = compare(suite, url, FOLDER / "out")
     if not any(each.direct for each in compared):
         print("The suite found nothing to say of the server itself.", file=sys.stderr)
