@@ -60,7 +60,7 @@ _CONVERSE, _INVOKE = bedrock_converse.DIALECT.name, bedrock_invoke.DIALECT.name
 class Route:
     """Where a request goes. LLM: `dialect` and `operation` ("chat", "text_completion", "embeddings", "count_tokens",
     "list_models", "get_model", the last with `model`), and what the path says of the call itself. MCP: `server`;
-    dialect and operation are ""."""
+    dialect and operation are "", but for METADATA, where `server` is the path of what is asked about."""
 
     plane: Plane
     dialect: str = ""
@@ -108,6 +108,8 @@ _BEDROCK = {  # operation in the path to dialect and whether it streams
     "invoke": (_INVOKE, False),
     "invoke-with-response-stream": (_INVOKE, True),
 }
+METADATA = "resource_metadata"  # the operation of asking for RFC 9728's document about an MCP server
+_WELL_KNOWN = "/.well-known/oauth-protected-resource"
 _MCP = "/mcp/"
 _MCP_METHODS = ("POST", "GET", "DELETE")
 _SERVER_CHARACTERS = frozenset("abcdefghijklmnopqrstuvwxyz0123456789-")
@@ -126,6 +128,8 @@ def classify(method: str, path: str, headers: Mapping[str, str]) -> Route | Refu
         return route if method == allowed else _method(allowed)
     if path.startswith(_MCP):
         return _mcp(method, path)
+    if path.startswith(_WELL_KNOWN):
+        return metadata(method, path)
     named = _by_model(path, query)
     if named is not None:
         return named if method == "POST" else _method("POST")
@@ -137,6 +141,16 @@ def classify(method: str, path: str, headers: Mapping[str, str]) -> Route | Refu
         if path.startswith(models) and ":" not in path:  # what follows a colon is a method, and none we serve
             return _models(method, _MODELS + path[len(models) :], _GEMINI)
     return Refusal.of(Reason.ROUTE_UNKNOWN)
+
+
+def metadata(method: str, path: str) -> Route | Refusal:
+    """The route of a path under which documents about MCP servers are, at any host of the gateway."""
+    about = path.removeprefix(_WELL_KNOWN)
+    if about == path or about[:1] not in ("", "/"):
+        return Refusal.of(Reason.ROUTE_UNKNOWN)
+    if method not in ("GET", "OPTIONS"):
+        return _method("GET, OPTIONS")
+    return Route("mcp", operation=METADATA, server=about.rstrip("/"))
 
 
 def refusal_dialect(path: str, headers: Mapping[str, str]) -> Dialect:

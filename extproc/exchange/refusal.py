@@ -28,6 +28,7 @@ class Reason(StrEnum):
     TOKEN_SIGNATURE = "token-signature"
     TOKEN_KEY_UNKNOWN = "token-key-unknown"
     TOKEN_CLAIMS = "token-claims"
+    INSUFFICIENT_SCOPE = "insufficient-scope"
     KEYS_UNAVAILABLE = "keys-unavailable"
     # what
     NO_POLICY = "no-policy"
@@ -96,6 +97,7 @@ REASONS: dict[Reason, Explained] = {
     Reason.TOKEN_SIGNATURE: Explained(401, "The token's signature does not verify. Get a new token."),
     Reason.TOKEN_KEY_UNKNOWN: Explained(401, "The issuer does not publish the key that signed this token."),
     Reason.TOKEN_CLAIMS: Explained(401, "The token lacks a claim that is needed to know who you are."),
+    Reason.INSUFFICIENT_SCOPE: Explained(403, "Your token lacks a scope that this call needs. Log in again for it."),
     Reason.KEYS_UNAVAILABLE: Explained(503, "The issuer's keys cannot be fetched now. Try again shortly."),
     Reason.NO_POLICY: Explained(403, "No policy covers you. Ask your platform team for access."),
     Reason.MODEL_NOT_ALLOWED: Explained(403, "You may not use this model. GET /v1/models lists those you may."),

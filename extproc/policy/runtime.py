@@ -7,10 +7,11 @@ from typing import Any
 from extproc.errors import Problem
 from extproc.exchange.model import JsonObject
 from extproc.exchange.text import TextFilter
-from extproc.identity.model import Identity, Issuer
+from extproc.identity.model import ISSUERS_OWN, Audience, Identity, Issuer
 from extproc.policy.oauth import Delegation, OAuth
 from extproc.policy.prices import Price
 from extproc.policy.sensitivity import DataClass
+from extproc.policy.tool_rules import ToolRules
 
 # A compiled condition: facts to True (holds), False (does not), None (could not be evaluated: counts as deny).
 Condition = Callable[[Mapping[str, Any]], bool | None]
@@ -151,8 +152,14 @@ class McpServer:
     data_class: DataClass = DataClass.PUBLIC
     remember: float = 3600.0
     trusted: bool = False  # whether its tools' annotations are believed
+    rules: ToolRules = field(default_factory=ToolRules)
     oauth: OAuth | None = None
     delegation: Delegation | None = None
+
+    @property
+    def audience(self) -> Audience:
+        """Whom tokens must be for."""
+        return self.oauth.audience if self.oauth is not None else ISSUERS_OWN
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ from extproc.exchange.encoding import readable
 from extproc.exchange.refusal import Reason, Refusal
 from extproc.policy import catalogue
 from extproc.policy.runtime import McpServer, Policy
+from extproc.session import protected_resource
 from extproc.session.events import RequestHeaders
 from extproc.session.stages import Arrived, Limits, Refused
 from extproc.session.voice import McpVoice, Voice
@@ -33,6 +34,7 @@ def arrive(event: RequestHeaders, policy: Policy) -> Arrived | Refused:
     if isinstance(route, Refusal):
         return Refused(route, McpVoice() if server is not None else early_voice(path, headers))
     voice: Voice = McpVoice() if route.plane == "mcp" else classify.DIALECTS[route.dialect]
+    meant = server or policy.servers.get(route.server)
     return Arrived(
         method,
         path,
@@ -41,9 +43,10 @@ def arrive(event: RequestHeaders, policy: Policy) -> Arrived | Refused:
         _agent(headers.get("user-agent", "")),
         route,
         voice,
-        server or policy.servers.get(route.server),
+        meant,
         not event.end_of_stream,
         _asked(headers.get(":authority", "")),
+        protected_resource.metadata(meant, server is not None, headers) if meant is not None else "",
     )
 
 
@@ -93,11 +96,11 @@ def _server_by_host(policy: Policy, headers: Mapping[str, str]) -> McpServer | N
 
 def _at_host(server: McpServer, method: str, path: str, headers: Mapping[str, str]) -> Route | Refusal:
     """The route of a request to a host that is one MCP server's own: any path is its endpoint, but for those where
-    clients look for an authorization server that is not there."""
+    clients look for an authorization server that is not there, or for the document that names one that is."""
     if "upgrade" in headers or method == "CONNECT":
         return Refusal.of(Reason.UPGRADE_REFUSED, headers=(("connection", "upgrade"), ("upgrade", "HTTP/1.1")))
     if path.startswith("/.well-known/"):
-        return Refusal.of(Reason.ROUTE_UNKNOWN)
+        return classify.metadata(method, path)
     if method not in _MCP_METHODS:
         return Refusal.of(Reason.HTTP_METHOD, headers=(("allow", ", ".join(_MCP_METHODS)),))
     return Route("mcp", server=server.name)

@@ -1,6 +1,6 @@
 """The MCP plane: one JSON-RPC message, the policy's decision, and the request the server gets."""
 
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 from extproc.errors import BadRequest
@@ -10,17 +10,36 @@ from extproc.exchange.mcp import BadMessage
 from extproc.exchange.model import Answer, McpCall
 from extproc.exchange.refusal import Reason, Refusal
 from extproc.policy.decide import decide_mcp, visible
+from extproc.policy.decision import Decision
 from extproc.policy.methods import act_of
 from extproc.policy.runtime import McpServer, Policy
-from extproc.session import forwarding
+from extproc.session import forwarding, protected_resource
 from extproc.session.actions import Pairs, RequestBodyReply, RequestHeadersReply
-from extproc.session.outgoing import authenticated
-from extproc.session.ports import Ports
-from extproc.session.stages import Admitted, Forward, Judged, Limits, Refused, RequestFacts, key_of
+from extproc.session.delegation import with_credential
+from extproc.session.ports import Injected, Ports
+from extproc.session.stages import Admitted, Forward, Judged, Limits, Refused, RequestFacts, Waiting, key_of
 from extproc.session.voice import McpVoice
 
 # MCP reports an oversized or badly coded body before there is any message to answer.
 _VOICE = McpVoice()
+
+
+@dataclass(frozen=True, slots=True)
+class _Allowed:
+    """A message that may go on as soon as there is something to authenticate it with. `full` is `call` with its
+    document, `sent` the same in bytes."""
+
+    admitted: Admitted
+    server: McpServer
+    full: McpCall = field(repr=False)
+    call: McpCall
+    decision: Decision
+    voice: McpVoice
+    caller: bytes
+    handles: Pairs = field(repr=False)
+    path: str = field(repr=False)
+    sent: bytes = field(repr=False)
+    has_body: bool
 
 
 def judge(
@@ -29,9 +48,9 @@ def judge(
     policy: Policy,
     ports: Ports,
     limits: Limits,
-    id: str,
-    wall: float,  # noqa: ARG001
-) -> Forward | Refused:
+    id: str,  # noqa: ARG001
+    wall: float,
+) -> Forward | Refused | Waiting:
     """A POST's body, or None for a GET or DELETE that has none. `id` is the exchange's, `wall` is Unix time."""
     arrived = admitted.arrived
     server = arrived.server
@@ -53,13 +72,16 @@ def judge(
 
 def _decide(
     admitted: Admitted, server: McpServer, full: McpCall, has_body: bool, policy: Policy, ports: Ports, wall: float
-) -> Forward | Refused:
+) -> Forward | Refused | Waiting:
     known = partial(ports.tools.definition, server.name)
     decision = decide_mcp(policy, admitted.identity, server, full, RequestFacts(admitted), known)
     call = replace(full, arguments={}, doc={})  # a stream may be open for hours: it needs only what the call was
     voice = McpVoice(call)
     if not decision.allowed:
         return Refused(Refusal.of(decision.reason, message=decision.message), voice, call, decision)
+    more = protected_resource.step_up(server, admitted.identity, _tool(full), admitted.arrived.document)
+    if more is not None:
+        return Refused(more, voice, call, decision)
     caller = key_of(admitted.identity)
     handles = _opened(admitted, server, full, ports, caller)
     if isinstance(handles, Refusal):
@@ -67,17 +89,31 @@ def _decide(
     upstream = server.upstream
     path = (upstream.path or "/") + forwarding.query(admitted.arrived.query, admitted.token)
     sent = mcp.write(full) if has_body else b""
-    injected = authenticated(upstream, path, sent, ports.credentials, admitted.arrived.method)
-    if injected is None:
-        return Refused(Refusal.of(Reason.CREDENTIAL_UNAVAILABLE), voice, call, decision)
-    if server.data_class and not act_of(full).opens:  # to open or to list is to see nothing yet
+    allowed = _Allowed(admitted, server, full, call, decision, voice, caller, handles, path, sent, has_body)
+    return with_credential(
+        admitted,
+        server,
+        path,
+        sent,
+        ports,
+        lambda injected: _forward(allowed, injected, policy, ports, wall),
+        lambda refusal: Refused(refusal, voice, call, decision),
+    )
+
+
+def _forward(allowed: _Allowed, injected: Injected, policy: Policy, ports: Ports, wall: float) -> Forward:
+    """The request that the server gets, and how its answer will be read."""
+    admitted, server, call, caller = allowed.admitted, allowed.server, allowed.call, allowed.caller
+    if server.data_class and not act_of(allowed.full).opens:  # to open or to list is to see nothing yet
         ports.exposure.touched(caller, server.data_class, wall, server.remember)
     remove = forwarding.stripped(admitted.headers, tuple(name for name, _ in injected.headers), admitted.token)
-    masking = decision.obligations.masking
+    masking = allowed.decision.obligations.masking
     mask = masking.start() if masking is not None else None
-    shown = visible(policy, admitted.identity, server, known)
-    pairs = forwarding.pairs(upstream, path, len(sent) if has_body else None) + injected.headers + handles
-    reply = RequestBodyReply(sent, pairs, remove) if has_body else RequestHeadersReply(pairs, remove)
+    shown = visible(policy, admitted.identity, server, partial(ports.tools.definition, server.name))
+    sent, path = allowed.sent, allowed.path
+    pairs = forwarding.pairs(server.upstream, path, len(sent) if allowed.has_body else None)
+    pairs += injected.headers + allowed.handles
+    reply = RequestBodyReply(sent, pairs, remove) if allowed.has_body else RequestHeadersReply(pairs, remove)
     task = ports.seal.closer("task", server.name, caller)
     state = ports.seal.closer("state", server.name, caller)
 
@@ -88,8 +124,8 @@ def _decide(
     strict = call.kind in ("request", "stream")
     judged = Judged(
         call,
-        decision,
-        voice,
+        allowed.decision,
+        allowed.voice,
         read,
         mask,
         must_read=True,
@@ -99,6 +135,11 @@ def _decide(
         session=ports.seal.closer("session", server.name, caller),
     )
     return Forward(judged, reply)
+
+
+def _tool(call: McpCall) -> str:
+    """The tool that a message calls, with or without an id to answer; "" for any other."""
+    return call.name if call.method == "tools/call" else ""
 
 
 def _opened(admitted: Admitted, server: McpServer, full: McpCall, ports: Ports, caller: bytes) -> Pairs | Refusal:

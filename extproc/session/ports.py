@@ -1,12 +1,13 @@
 """What a session needs from the outside, as Protocols. `adapters` implements them, tests fake them."""
 
-from collections.abc import Awaitable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Protocol
 
 from extproc.exchange.model import JsonObject
-from extproc.exchange.refusal import Refusal
-from extproc.identity.model import Identity
+from extproc.exchange.refusal import Reason, Refusal
+from extproc.identity.model import ISSUERS_OWN, Audience, Identity
+from extproc.policy.oauth import Delegation
 from extproc.policy.runtime import Credential, Policy
 from extproc.session.actions import Pairs
 from extproc.session.seal import Seal
@@ -23,9 +24,10 @@ class Authenticator(Protocol):
     """Token to identity. Synchronous: a token seen before is a dictionary look-up."""
 
     def authenticate(
-        self, token: str, policy: Policy, wall: float, *, final: bool = False
+        self, token: str, policy: Policy, wall: float, *, final: bool = False, audience: Audience = ISSUERS_OWN
     ) -> Identity | Refusal | KeysNeeded:
-        """`wall` is Unix time in seconds. With `final` the answer is never KeysNeeded."""
+        """`wall` is Unix time in seconds. With `final` the answer is never KeysNeeded. `audience` is whom the token
+        must be for."""
         ...
 
 
@@ -56,6 +58,36 @@ class Credentials(Protocol):
     def inject(self, source: Credential, request: Outgoing) -> Injected | None:
         """What authenticates `request`, or None when it cannot be had now."""
         ...
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """For whom a credential is asked: who was verified, and the token that did it (which only an exchange may see)."""
+
+    identity: Identity
+    token: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class TokenNeeded:
+    """A caller's credential cannot be had at once: await `fetch`, whose result is it, or a refusal."""
+
+    fetch: Callable[[], Awaitable[Injected | Refusal]]
+
+
+class Delegated(Protocol):
+    """Credentials that are each caller's own, and nobody else's ever."""
+
+    def inject(self, source: Delegation, caller: Caller) -> Injected | Refusal | TokenNeeded:
+        """What authenticates the caller's requests at an upstream. Never blocks."""
+        ...
+
+
+class Nobodys:
+    """`Delegated` of a gateway that was given none: every caller's credential is unavailable."""
+
+    def inject(self, source: Delegation, caller: Caller) -> Refusal:  # noqa: ARG002
+        return Refusal.of(Reason.CREDENTIAL_UNAVAILABLE)
 
 
 class Exposure(Protocol):
@@ -91,6 +123,7 @@ class Ports:
     exposure: Exposure
     tools: Tools
     seal: Seal
+    delegated: Delegated = field(default_factory=Nobodys)
 
 
 class Effects(Protocol):

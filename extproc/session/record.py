@@ -23,6 +23,7 @@ _NOT_APPLIED = frozenset({"answer-not-read", "binary-not-inspected", "state-not-
 _PHASES = (
     ("keys", "start", "keys"),
     ("body", "identified", "body"),
+    ("token", "body", "token"),
     ("upstream", "forwarded", "response"),
     ("first_byte", "forwarded", "first_byte"),
     ("answer", "response", "end"),
@@ -200,7 +201,7 @@ def _done(judged: Judged | None, mode: Mode | None) -> list[str]:
     leg = judged.leg
     upstream = leg.target.provider.upstream if leg is not None else done.upstream
     out = ["route"]
-    if upstream is not None and upstream.credential is not None:
+    if upstream is not None and (upstream.credential is not None or judged.secret):
         out.append("credential")
     if leg is not None:
         out.append("model")

@@ -6,8 +6,8 @@ What may happen when is the table at the end; an event that the table does not k
 is a refusal: before the response has begun an answer of our own, after that an error event that ends the stream. The
 machine never ends an exchange by silence, and never says "go on" to what it does not understand.
 
-    NEW -> (KEYS ->) BODY -> FORWARDED -> ANSWERING -> OVER -> CLOSED
-      \\_______\\________\\________\\___________\\__-> REFUSED _/
+    NEW -> (KEYS ->) BODY -> (TOKEN ->) FORWARDED -> ANSWERING -> OVER -> CLOSED
+      \\_______\\________\\________\\__________\\___________\\__-> REFUSED _/
 
 Nothing here reads a clock: `wall` is Unix time, `mono` a monotonic time, both in seconds.
 """
@@ -22,10 +22,10 @@ from extproc.exchange import classify
 from extproc.exchange.model import LlmCall, McpCall
 from extproc.exchange.refusal import REASONS, Reason, Refusal, Rendered
 from extproc.identity import token
-from extproc.identity.model import Identity
+from extproc.identity.model import ISSUERS_OWN, Identity
 from extproc.policy.decision import Decision
 from extproc.policy.runtime import Policy
-from extproc.session import admission, answering, llm, mcp, plan, record
+from extproc.session import admission, answering, llm, mcp, plan, protected_resource, record
 from extproc.session.actions import (
     Action,
     Await,
@@ -48,7 +48,7 @@ from extproc.session.events import (
     StreamClosed,
 )
 from extproc.session.ports import KeysNeeded, Ports
-from extproc.session.stages import Admitted, Arrived, Forward, Judged, Limits, Local, Refused
+from extproc.session.stages import Admitted, Arrived, Forward, Judged, Limits, Local, Refused, Waiting
 from extproc.session.voice import Voice, last_event, render
 
 
@@ -56,6 +56,7 @@ class State(Enum):
     NEW = "new"
     KEYS = "keys"
     BODY = "body"
+    TOKEN = "token"  # noqa: S105  (a state, not a token)
     FORWARDED = "forwarded"
     ANSWERING = "answering"
     REFUSED = "refused"
@@ -91,6 +92,7 @@ class Session:
         "_times",
         "_token",
         "_voice",
+        "_waiting",
         "_wall",
         "failure",
         "id",
@@ -110,6 +112,7 @@ class Session:
         self._call: LlmCall | McpCall | None = None
         self._decision: Decision | None = None
         self._judged: Judged | None = None
+        self._waiting: Waiting | None = None
         self._refusal: Refusal | None = None
         self._mode: answering.Mode | None = None
         self._token = ""
@@ -155,6 +158,8 @@ class Session:
             return self._refused(arrived, mono)
         self._arrived = arrived
         self._voice = arrived.voice
+        if protected_resource.asked(arrived):
+            return self._answer_here(protected_resource.answer(arrived, event.headers, policy), mono)
         found = token.extract(event.headers)
         if isinstance(found, Refusal):
             return self._refuse(found, arrived.voice, mono)
@@ -163,7 +168,8 @@ class Session:
         return self._authenticate(policy, arrived, wall, mono, final=False)
 
     def _authenticate(self, policy: Policy, arrived: Arrived, wall: float, mono: float, *, final: bool) -> list[Action]:
-        who = self._ports.authenticator.authenticate(self._token, policy, wall, final=final)
+        audience = arrived.server.audience if arrived.server is not None else ISSUERS_OWN
+        who = self._ports.authenticator.authenticate(self._token, policy, wall, final=final, audience=audience)
         if isinstance(who, KeysNeeded):
             if final:  # waiting a second time could go on for ever
                 return self._refuse(Refusal.of(Reason.KEYS_UNAVAILABLE), arrived.voice, mono)
@@ -207,7 +213,11 @@ class Session:
         outcome = plane.judge(admitted, event.body, policy, self._ports, self._limits, self.id, wall)
         return self._decided(outcome, mono)
 
-    def _decided(self, outcome: Forward | Refused, mono: float) -> list[Action]:
+    def _decided(self, outcome: Forward | Refused | Waiting, mono: float) -> list[Action]:
+        if isinstance(outcome, Waiting):
+            self._state = State.TOKEN
+            self._waiting = outcome
+            return [Await(outcome.effect)]
         if isinstance(outcome, Refused):
             return self._refused(outcome, mono)
         judged = self._judged = outcome.judged
@@ -219,6 +229,12 @@ class Session:
         self._state = State.FORWARDED
         self._times["forwarded"] = mono
         return [outcome.reply]
+
+    def _token_fetched(self, event: EffectDone, wall: float, mono: float) -> list[Action]:
+        waiting, self._waiting = self._waiting, None
+        assert waiting is not None
+        self._times["token"] = mono
+        return self._decided(waiting.resume(event.result), mono)
 
     def _answer_here(self, outcome: Local | Refused, mono: float) -> list[Action]:
         if isinstance(outcome, Refused):
@@ -335,7 +351,7 @@ class Session:
         self._state = State.REFUSED
         headers = refusal.headers
         if refusal.status == 401 and not any(name == "www-authenticate" for name, _ in headers):
-            headers = (*headers, ("www-authenticate", _challenge(refusal.reason)))
+            headers = (*headers, ("www-authenticate", protected_resource.challenge(refusal, self._arrived)))
         named = self._refusal = Refusal(refusal.reason, refusal.status, refusal.message, self.id, headers)
         mode = self._mode
         if mode is not None and mode.began:
@@ -350,6 +366,7 @@ class Session:
         self._state = State.OVER
         self._token = ""
         self._headers = _NO_HEADERS
+        self._waiting = None
         self._times.setdefault("start", mono)
         self._times["end"] = mono
 
@@ -369,6 +386,7 @@ class Session:
             return []  # nothing was ever asked
         self._token = ""
         self._headers = _NO_HEADERS
+        self._waiting = None
         self._times.setdefault("end", mono)
         policy = self._policy
         ended = record.Ended(
@@ -398,6 +416,7 @@ class Session:
         (State.NEW, RequestHeaders): _request_headers,
         (State.NEW, ResponseHeaders): _foreign_headers,
         (State.KEYS, EffectDone): _keys_fetched,
+        (State.TOKEN, EffectDone): _token_fetched,
         (State.BODY, RequestBody): _request_body,
         (State.BODY, ResponseHeaders): _early_response,
         (State.FORWARDED, RequestTrailers): _request_trailers,
@@ -419,13 +438,6 @@ class Session:
 
 # Why Envoy refused a request by itself, as far as the status tells; others had no path that could be served.
 _FOREIGN = {413: Reason.BODY_TOO_LARGE, 426: Reason.UPGRADE_REFUSED}
-
-
-def _challenge(reason: Reason) -> str:
-    """RFC 6750 3.1: who sent no token is told no error, only what is asked for."""
-    if reason is Reason.TOKEN_MISSING:
-        return "Bearer"
-    return f'Bearer error="invalid_token", error_description="{reason.value}"'
 
 
 def _upstream_failed(headers: Mapping[str, str], details: str) -> Refusal:

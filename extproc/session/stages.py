@@ -7,7 +7,7 @@ An answer may stream for hours: what outlives the request phase (`Arrived`, `Jud
 nor a body.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -45,6 +45,7 @@ class Arrived:
     server: McpServer | None
     has_body: bool
     provider: str = ""  # whose host was asked for, by its name in the catalogue
+    document: str = ""  # URL of the document about the MCP server as a protected resource, "" if it is none
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,12 +108,20 @@ class Refused:
 
 
 @dataclass(frozen=True, slots=True)
+class Waiting:
+    """An allowed call that needs something first: run `effect`, and give its result to `resume`."""
+
+    effect: Callable[[], Awaitable[Any]]
+    resume: Callable[[Any], Forward | Refused]
+
+
+@dataclass(frozen=True, slots=True)
 class Local:
-    """A call the gateway answers itself (the list of models)."""
+    """What the gateway answers itself: the list of models, or, to anybody and so undecided, what is public."""
 
     rendered: Rendered
-    call: LlmCall
-    decision: Decision
+    call: LlmCall | None = None
+    decision: Decision | None = None
 
 
 def key_of(who: Identity) -> bytes:

@@ -61,7 +61,7 @@ class Tokens:
         self.seen: list[tuple[str, bool]] = []
 
     def authenticate(
-        self, token: str, policy: Policy, wall: float, *, final: bool = False
+        self, token: str, policy: Policy, wall: float, *, final: bool = False, audience: Any = None
     ) -> Identity | Refusal | KeysNeeded:
         self.seen.append((token, final))
         group = token.removeprefix(TOKEN + "-")
