@@ -12,6 +12,7 @@ from extproc.cli.render import render
 from extproc.cli.serve import serve
 from extproc.cli.test import test
 from extproc.cli.token import token
+from extproc.cli.tools import tools
 from extproc.cli.up import up
 from extproc.errors import PolicyError, StartupError
 
@@ -42,7 +43,7 @@ def version() -> None:
     click.echo(f"gatereeve {__version__}")
 
 
-for _command in (up, serve, check, test, explain, render, token, providers):
+for _command in (up, serve, check, test, explain, render, token, providers, tools):
     gatereeve.add_command(_command)
 
 
