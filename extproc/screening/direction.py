@@ -12,9 +12,7 @@ PRECONDITION = Sign(
     "precondition", "It makes its use depend on reading or sending something first.", description=50, result=35
 )
 ORDER = Sign("tool-order", "It says which tool is called before or after it.", description=15, result=15)
-TAKEOVER = Sign(
-    "tool-takeover", "It says how other tools behave or that they are not used.", description=50, result=35
-)
+TAKEOVER = Sign("tool-takeover", "It says how other tools behave or that they are not used.", description=50, result=35)
 PREFERENCE = Sign("tool-preference", "It wants to be used in place of another tool.", description=20, result=15)
 
 RULES = (
@@ -44,8 +42,8 @@ RULES = (
             rf"\b(?:before|after|prior to|alongside|together with|with) <1>(?:any|every|each|all) <1>(?:other )?(?:tools?|actions?|tool calls?|function calls?|requests?|server)\b <5>(?:{_USE}|must|always|first|this|need)\b",  # noqa: E501
             rf"\b(?:call|use|invoke|run) (?:this|this tool|this function|it|{_NAME}) <3>(?:before|after|with|prior to|on|for) <1>(?:any|every|each|all) <1>(?:other )?(?:tools?|actions?|tool calls?|messages?|turns?|function|response|repl(?:y|ies)|requests?|conversations?)\b",  # noqa: E501
             r"\b(?:do not|don'?t|never|stop|avoid|must not) (?:use|using|call|calling|trust|trusting|invoke) <3>(?:other|any other|another|else|competing|alternative) <3>(?:tools?|functions?|servers?|providers?)\b",  # noqa: E501
-            r"\b(?:the )?(?:other|all other|\w+_\w+) (?:tools?|servers?|version)? ?(?:is|are|has been|have been) <1>(?:deprecated|broken|compromised|insecure|unsafe|disabled|malicious|removed|unavailable)\b <6>(?:use|call|this|instead|invoke|switch)\b",  # noqa: E501
-            r"\b(?:do not|don'?t|never) (?:use|call|invoke|run) (?:the )?[`'\"]?\w+_\w+[`'\"]?(?: tool| function)?\b",
+            r"\b(?:the )?(?:other|all other|\w+_\w+) <1>(?:tools?|servers?|version) (?:is|are|has been|have been) <1>(?:deprecated|broken|compromised|insecure|unsafe|disabled|malicious|removed|unavailable)\b <6>(?:use|call|this|instead|invoke|switch)\b",  # noqa: E501
+            r"\b(?:do not|don'?t|never) (?:use|call|invoke|run) (?:the )?[`'\"]?\w+_\w+[`'\"]?(?: (?:tool|function)\b|[;.]? <3>(?:instead|unsafe|insecure|this tool))",  # noqa: E501
             r"\b(?:replaces|supersedes|is the (?:only|official|new) version of|is a replacement for) <2>\w+_\w+",
         ),
     ),

@@ -95,7 +95,9 @@ def _from_base64(piece: str) -> str:
     for start in (0, 1, 2, 3) if len(plain) > 40 else (0,):
         part = plain[start:]
         try:
-            found = base64.b64decode(part[: len(part) // 4 * 4] if len(part) % 4 == 1 else part + "=" * (-len(part) % 4))
+            found = base64.b64decode(
+                part[: len(part) // 4 * 4] if len(part) % 4 == 1 else part + "=" * (-len(part) % 4)
+            )
         except (binascii.Error, ValueError):
             continue
         if text := _text(found):

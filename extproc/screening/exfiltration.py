@@ -21,7 +21,7 @@ ACTIVE = Sign("active-markup", "It holds a frame, form or script that loads from
 SCRIPTED = Sign("script-address", "It holds a link that runs a script.", 60, 35)
 
 _ADDRESS = r"<?\s*((?:https?:|ftp:|wss?:)?//[^\s<>\"')]+|(?:https?:)?\\\\[^\s<>\"')]+)"
-_IMAGE = Pattern(rf"!\[([^\]\n]*)\]\({_ADDRESS}[^)\n]*\)?")
+_IMAGE = Pattern(rf"!\[([^\]\n]*)\]\({_ADDRESS}([^)\n]*)\)?")
 _REFERENCE = Pattern(r"!(\[[^\]\n]*\]\[[^\]\n]*\])")
 _DEFINITION = Pattern(rf"(?m:^[\x20\t>]{{0,8}}\[([^\]\n]+)\]:[\x20\t]*{_ADDRESS}[^\n]*$)")
 _LINK = Pattern(rf"\[([^\]\n]*)\]\({_ADDRESS}[^)\n]*\)?")
@@ -33,17 +33,19 @@ _BARE = Pattern(r"(https?://[^\s<>\"'`]+)")
 _ANCHOR = Pattern(rf"<(a|area)\b[^<>]*?\bhref\s*=\s*[\"']?{_ADDRESS}[^<>]*>?")
 _SCRIPT = Pattern(r"\]\(\s*<?(?:javascript|vbscript|data:text/html)[:;,]|href\s*=\s*[\"']?\s*(?:javascript|vbscript):")
 _ALT = Pattern(r"\balt\s*=\s*(?:\"([^\"<>]*)\"|'([^'<>]*)')")
-_TINY = Pattern(r"(?:width|height)\s*[=:]\s*[\"']?[01](?:px)?[\"'\s;/>]|display\s*:\s*none|opacity\s*:\s*0[;\"']|visibility\s*:\s*hidden")  # noqa: E501
+_TINY = Pattern(
+    r"(?:width|height)\s*[=:]\s*[\"']?[01](?:px)?[\"'\s;/>]|display\s*:\s*none|opacity\s*:\s*0[;\"']|visibility\s*:\s*hidden"
+)
 _NOUN = r"(?:data|secrets?|conversation|(?:chat_?)?history|context|system_?prompt|prompt|env|passwords?|pwd|credentials?|private|base64\w*|b64\w*|encoded\w*|url_?encoded\w*|user_?data|exfil\w*|stolen|leak\w*|contents?|file_?contents?|summary|messages?|chat|info|answer|api_?key|token|keys?|emails?|user_?message|response|output|result|payload|ssn|name)"  # noqa: E501
 _PLACE = Pattern(
-    rf"[{{<\[(]{{1,2}}\s*(?:[\w-]+[\s_-])?(?:the[\s_-])?{_NOUN}(?:[\s_-][\w-]+)*\s*[}}>\])]{{1,2}}|\$\{{[^}}]*\}}|%7B[\w%]*%7D|=%s|(?-i:\b(?:INSERT|YOUR|REPLACE|THE)?_?(?:DATA|SECRET|HISTORY|CONTEXT|PAYLOAD|BASE64|CONTENTS?|CONVERSATION|ENCODED)(?:_\w+)?(?:HERE)?\b)"
+    rf"[{{<\[(]{{1,2}}\s*(?:[\w-]+[\s_-])?(?:the[\s_-])?{_NOUN}(?:[\s_-][\w-]+)*\s*[}}>\])]{{1,2}}|\$\{{[^}}]*\b{_NOUN}\b[^}}]*\}}|%7B[\w%]*%7D|=%s|(?-i:[=/](?:[A-Z0-9]+_)*(?:DATA|SECRET|HISTORY|CONTEXT|PAYLOAD|BASE64|CONTENTS?|CONVERSATION|ENCODED)(?:_[A-Z]+)*(?:[&#/?]|$))"
 )
 _ANY_PLACE = Pattern(r"\{[^{}]*\}|\$\{|%7B|%s|<[a-z_ -]{2,40}>|\[[a-z_ -]{3,40}\]|(?-i:[A-Z]{3,}_[A-Z_]{3,})")
-_VALUE = Pattern(r"(?:[?&#;/]|%3[Dd]|=)([\w+/%=-]{12,})")
+_VALUE = Pattern(r"(?:[?&#;/=]|%3D)([\w+/%-]{12,}=*)")
 
 GATE = (
     rf"\]\({_ADDRESS}|!\[[^\]\n]*\]\[|(?m:^[\x20\t>]{{0,8}}\[[^\]\n]+\]:[\x20\t]*{_ADDRESS})",
-    r"<(?:img|image|iframe|frame|object|embed|video|audio|source|link|script|input|base|meta|portal|track|picture|svg|use|form|body|table|td|a|area)\b[^<>]*=\s*[\"']?(?:[0-9]+;\s*url=)?(?:(?:https?:)?//|javascript|vbscript)",  # noqa: E501
+    r"<(?:img|image|iframe|frame|object|embed|video|audio|source|link|script|input|base|meta|portal|track|picture|svg|use|form|body|table|td|a|area)\b[^<>]*=\s*[\"']?(?:[0-9]+;\s*url=)?(?:(?:https?:)?//|javascript|vbscript)",
     rf"(?:url\(\s*[\"']?|@import\s+[\"']){_ADDRESS}",
     r"https?://[^\s<>\"'`]*(?:[{<\[(]\s*[a-z]|\$\{|%7B|%s|=?(?-i:[A-Z]{4,}(?:_|\b)))",
     r"\]\(\s*<?(?:javascript|vbscript|data:text/html)",
@@ -65,7 +67,13 @@ def look(text: str) -> Sight:
     signs: set[Sign] = set()
     for piece in _pieces(data):
         if piece.by_itself:
-            signs.add(ACTIVE if piece.around.startswith(("iframe", "script", "object", "embed", "form", "base", "portal", "frame", "meta")) else FOREIGN)  # noqa: E501
+            signs.add(
+                ACTIVE
+                if piece.around.startswith(
+                    ("iframe", "script", "object", "embed", "form", "base", "portal", "frame", "meta")
+                )
+                else FOREIGN
+            )
             if piece.around.startswith(("img", "image")) and _TINY.found(encoded(piece.around)):
                 signs.add(PIXEL)
         signs.update(_judged(piece))
@@ -90,8 +98,8 @@ def _judged(piece: _Loaded) -> Iterator[Sign]:
 
 
 def _pieces(data: bytes) -> Iterator[_Loaded]:
-    for place, (alt, address) in _IMAGE.parts(data):
-        yield _Loaded(place, address, _shown(alt, address), True, "")
+    for place, (alt, address, rest) in _IMAGE.parts(data):
+        yield _Loaded(place, address + rest, _shown(alt, address), True, "")
     for place, (label, address) in _DEFINITION.parts(data):
         yield _Loaded(place, address, f"{label}: {_quoted(address)}", False, "")
     for place, (label, address) in _LINK.parts(data):
@@ -121,7 +129,8 @@ def strip(text: str) -> str:
     data = encoded(text)
     changes = [(piece.place, encoded(piece.text)) for piece in _pieces(data) if piece.by_itself or any(_judged(piece))]
     changes += [(place, encoded(image)) for place, (image,) in _REFERENCE.parts(data)]
-    pieces, done = [], 0
+    pieces: list[bytes] = []
+    done = 0
     for (begin, end), instead in sorted(changes):
         if begin >= done:
             pieces += (data[done:begin], instead)

@@ -19,11 +19,15 @@ _CONFUSABLE = dict(
 _TO_LATIN = str.maketrans(_CONFUSABLE)
 _LOOKALIKES = frozenset(_CONFUSABLE)
 _ACCENTS = dict.fromkeys(range(0x300, 0x370)) | {0x3099: None, 0x309A: None}
-_FOREIGN = r"\x{370}-\x{3ff}\x{400}-\x{52f}\x{531}-\x{58f}\x{13a0}-\x{13ff}\x{250}-\x{2af}\x{1d00}-\x{1d2b}\x{a730}\x{a731}"
+_FOREIGN = (
+    r"\x{370}-\x{3ff}\x{400}-\x{52f}\x{531}-\x{58f}\x{13a0}-\x{13ff}\x{250}-\x{2af}\x{1d00}-\x{1d2b}\x{a730}\x{a731}"
+)
 
-GATE = (rf"[a-z][{_FOREIGN}]|[{_FOREIGN}][a-z]|[{_FOREIGN}]{{5}}",)
-_WORD = Pattern(rf"[a-z{_FOREIGN}]+")
+GATE = (rf"[a-z][{_FOREIGN}]|[{_FOREIGN}][a-z]",)
 _SMALL_CAPITALS = "ɪɢɴʀʙʜʟʏꜰᴀᴄᴅᴇᴊᴋᴍᴏᴘᴛᴜᴠᴡᴢꜱ"
+_WORD = Pattern(  # Latin and other letters in one word, or small capitals
+    rf"[a-z{_FOREIGN}]*(?:[a-z][{_FOREIGN}]|[{_FOREIGN}][a-z]|[{_SMALL_CAPITALS}])[a-z{_FOREIGN}]*"
+)
 
 
 def look(text: str) -> Sight:
@@ -52,10 +56,6 @@ def fold(text: str) -> str:
     pieces: list[bytes] = []
     done = 0
     for begin, end in _WORD.places(data):
-        if (word := decoded(data[begin:end])).isascii():
-            continue
-        latin = sum(letter.isascii() or letter in _SMALL_CAPITALS for letter in word)
-        if latin:
-            pieces += (data[done:begin], word.translate(_TO_LATIN).encode())
-            done = end
+        pieces += (data[done:begin], decoded(data[begin:end]).translate(_TO_LATIN).encode())
+        done = end
     return decoded(b"".join((*pieces, data[done:])))

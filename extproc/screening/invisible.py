@@ -63,7 +63,9 @@ def _joins(letter: str) -> bool:
 
 def _emoji(letter: str) -> bool:
     code = ord(letter)
-    return 0x1F000 <= code <= 0x1FAFF or 0x2190 <= code <= 0x2BFF or code in (0x200D, 0xFE0F, 0xA9, 0xAE, 0x3030, 0x303D)
+    return (
+        0x1F000 <= code <= 0x1FAFF or 0x2190 <= code <= 0x2BFF or code in (0x200D, 0xFE0F, 0xA9, 0xAE, 0x3030, 0x303D)
+    )
 
 
 def _rtl(text: str) -> bool:
@@ -183,7 +185,8 @@ def _bits(run: str) -> Iterator[str]:
 def without(text: str) -> str:
     """The text without any character of these classes, legitimate or not: for comparison, not for passing on."""
     data = encoded(text)
-    pieces, done = [], 0
+    pieces: list[bytes] = []
+    done = 0
     for begin, end in _RUN.places(data):
         pieces.append(data[done:begin])
         done = end
@@ -193,7 +196,8 @@ def without(text: str) -> str:
 def strip(text: str) -> str:
     """The text without what is not legitimate where it stands."""
     data = encoded(text)
-    pieces, done = [], 0
+    pieces: list[bytes] = []
+    done = 0
     for run, before, behind, kept, (begin, end) in _runs(text):
         if kept:
             continue

@@ -22,7 +22,7 @@ from extproc.screening import (
     roles,
     terminal,
 )
-from extproc.screening.model import CLEAN, FLAG, Kind, Rule, Screened, Sight, Sign, screened
+from extproc.screening.model import CLEAN, Kind, Rule, Screened, Sight, Sign, screened
 from extproc.screening.patterns import Pattern, Phrases, phrase
 from extproc.screening.patterns import encoded as as_bytes
 
@@ -45,7 +45,7 @@ _OWNER: list[int] = []
 for _number, _rule in enumerate(_RULES):
     _PATTERNS += map(phrase, _rule.patterns)
     _OWNER += [_number] * len(_rule.patterns)
-for _number, (_gate, _, _) in enumerate(_LOOKS):
+for _number, (_gate, *_) in enumerate(_LOOKS):
     _PATTERNS += _gate
     _OWNER += [-1 - _number] * len(_gate)
 _ALL = Phrases(_PATTERNS)
@@ -54,7 +54,7 @@ _ABOUT = Pattern(
     r"prompt[\s-]?injections?|injection attacks?|jail-?break(?:s|ing)?\b|tool poisoning|\battackers?\b|\badversar(?:y|ies|ial)\b|\bred[\s-]team|\bOWASP\b|\bmalicious (?:instructions?|prompts?|content)|\bexfiltration\b|\battacks? (?:such as|like|vector)|\bguardrails? (?:test|detect)|\bclassifier\b"  # noqa: E501
 )
 _LEAD = Pattern(
-    r"(?:[\"'`“”‘«「『„*_>|<][^\"`\n]{0,60}|\b(?:to|that|as|like|of|say|says|saying|said|and|or|would|will|can|could|may|might|them|it|models?|agents?|assistants?|LLMs?|with|into|which|for|against|about)\s+(?:\w+\s+){0,2})$"  # noqa: E501
+    r"\b(?:to|that|as|like|of|say|says|saying|said|and|or|would|will|can|could|may|might|them|it|models?|agents?|assistants?|LLMs?|with|into|which|for|against|about|example)\s+(?:\w+\s+){0,2}$|(?:^|[\s(])'[^'\n]{0,80}$|[“«「『„‘][^”»」』“’\n]{0,80}$"
 )
 _MENTIONED = 0.4  # what a signal weighs where the text talks about it
 _OCCURRENCES = 32  # so many are looked at before a text counts as using a phrase, not mentioning it
@@ -109,7 +109,12 @@ def _mentioned(owner: int, view: bytes) -> bool:
     places = [begin for begin, _ in islice(_pattern(owner).places(view), _OCCURRENCES + 1)]
     if len(places) > _OCCURRENCES:
         return False
-    return all(_LEAD.found(view[max(0, begin - 80) : begin]) for begin in places)
+    return all(_led(view[max(0, begin - 160) : begin].rpartition(b"\n")[2]) for begin in places)
+
+
+def _led(before: bytes) -> bool:
+    """Whether what stands before a phrase on its line makes it a quotation: an open quotation mark, or "such as"."""
+    return before.count(b'"') % 2 == 1 or before.count(b"`") % 2 == 1 or _LEAD.found(before)
 
 
 @cache
@@ -136,11 +141,9 @@ def _within(text: str, kind: Kind) -> list[tuple[Sign, int]]:
     return [(_RULES[owner].sign, _RULES[owner].sign.weight(kind)) for owner in hits if owner >= 0]
 
 
+_STYLED = Pattern(r"[\x{1d400}-\x{1d7ff}\x{24b6}-\x{24e9}\x{ff21}-\x{ff5a}\x{1f130}-\x{1f189}]{3}")
+
+
 def _styled(text: str) -> bool:
     """Whether letters are written in mathematical, enclosed or full-width forms."""
     return _STYLED.found(as_bytes(text))
-
-
-_STYLED = Pattern(r"[\x{1d400}-\x{1d7ff}\x{24b6}-\x{24e9}\x{ff21}-\x{ff5a}\x{1f130}-\x{1f189}]{3}")
-
-__all__ = ["FLAG", "screen"]

@@ -26,7 +26,9 @@ _OPENING = Pattern(
 )
 _TEMPLATE = Pattern(r"<(template|noscript)(?:\s[^<>]*)?>")
 _COMMENT = Pattern(r"<!--(?:(?s:.)*?)(?:--!?>|$)")
-_NOTE = Pattern(r"(?m:^[\x20\t>]{0,8}\[(?://|comment|_|#|\^?[\w\x20-]{0,40})\]:[\x20\t]*(?:#|<>|/|\.)[\x20\t]*(?:\"[^\n]*\"|'[^\n]*'|\([^\n]*\))[\x20\t]*$\n?)")  # noqa: E501
+_NOTE = Pattern(
+    r"(?m:^[\x20\t>]{0,8}\[(?://|comment|_|#|\^?[\w\x20-]{0,40})\]:[\x20\t]*(?:#|<>|/|\.)[\x20\t]*(?:\"[^\n]*\"|'[^\n]*'|\([^\n]*\))[\x20\t]*$\n?)"
+)
 
 GATE = (
     r"<!--",
@@ -83,7 +85,8 @@ def strip(text: str) -> str:
     if not places:
         return text
     data = encoded(text)
-    pieces, done = [], 0
+    pieces: list[bytes] = []
+    done = 0
     for begin, end in places:
         if begin > done:
             pieces.append(data[done:begin])

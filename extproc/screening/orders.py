@@ -5,7 +5,7 @@ from extproc.screening.model import Rule, Sign
 _STRONG = (
     "(?:instructions?|prompts?|guidelines?|directives?|programming|guardrails?|system (?:prompt|message)s?|briefing)"
 )
-_WEAK = "(?:rules?|commands?|orders?|restrictions?|constraints?|context|conversation|messages?|directions?|polic(?:y|ies)|training|text|content|tasks?|requests?)"  # noqa: E501
+_WEAK = "(?:rules?|commands?|orders?|restrictions?|constraints?|directions?|polic(?:y|ies)|training|tasks?)"
 _DROP = (
     r"(?:ignore|ignoring|disregard|disregarding|forget|forgetting|discard|neglect|overlook|dismiss|abandon|erase|"
     r"set aside|bypass|override|overwrite|skip|drop|cancel|delete|unlearn|"
@@ -17,17 +17,13 @@ _BEFORE = (
     r"system|developer|your|other|current|user'?s|safety|given)"
 )
 _AI = r"(?:AI|A\.I\.|LLMs?|language models?|AI (?:agents?|assistants?|models?|systems?)|assistants?|agents?|chatbots?|claude|gpt(?:-\d)?|chatgpt|copilot|gemini|cursor)"  # noqa: E501
-_PERSON = r"(?:users?|humans?|operators?|customers?|owners?|anyone|anybody|them|him|her|people|admins?|developers?|reviewers?)\b"  # noqa: E501
+_PERSON = r"(?:users?|humans?|operators?|customers?|owners?|admins?|developers?|reviewers?)\b"
 
-OVERRIDE = Sign(
-    "override", "It tells the model to put aside the instructions it was given.", description=80, result=60
-)
+OVERRIDE = Sign("override", "It tells the model to put aside the instructions it was given.", description=80, result=60)
 REPLACEMENT = Sign(
     "new-instructions", "It announces new instructions, as only the user or the host may.", description=45, result=35
 )
-IDENTITY = Sign(
-    "identity", "It tells the model what it is or how it behaves from now on.", description=50, result=40
-)
+IDENTITY = Sign("identity", "It tells the model what it is or how it behaves from now on.", description=50, result=40)
 ADDRESS = Sign("address", "It speaks to the model or agent that reads it.", description=40, result=32)
 DUTY = Sign("duty", "It says what an assistant must do.", description=25, result=20)
 CONCEALMENT = Sign(
@@ -38,7 +34,9 @@ REVELATION = Sign(
     "revelation", "It asks for the system prompt, the conversation or other context.", description=45, result=35
 )
 DICTATION = Sign("dictation", "It dictates what the model answers.", description=35, result=30)
-BOUNDARY = Sign("boundary", "It pretends that the tool's text ends and something else begins.", description=40, result=32)
+BOUNDARY = Sign(
+    "boundary", "It pretends that the tool's text ends and something else begins.", description=40, result=32
+)
 
 RULES = (
     Rule(
@@ -48,10 +46,10 @@ RULES = (
             rf"\b{_DROP} <2>(?:all|any|every|these|those|the) {_STRONG} <3>(?:above|before|previous|given|you|so far|earlier|prior|until now)\b",  # noqa: E501
             rf"\b(?:ignore|disregard|forget|forgetting|ignoring|disregarding) <3>(?:all|any|every|everything) <1>(?:of )?(?:the |your |my )?{_STRONG}",  # noqa: E501
             rf"\b(?:ignore|disregard|forget|ignoring|disregarding|(?:do not|don'?t|stop) (?:follow|following|obey)) <2>(?:previous|prior|above|earlier|preceding|your) <2>{_WEAK}\b",  # noqa: E501
-            r"\b(?:ignore|disregard|forget) (?:everything|anything|all|what|whatever) <3>(?:above|before|previously|said|told|know|learned|learnt|written|earlier|prior)\b",  # noqa: E501
+            r"\b(?:ignore|disregard|forget) (?:everything|anything|all|whatever|what you|what was) <3>(?:above|before|previously|said|told|know|learned|learnt|written|earlier|prior)\b",  # noqa: E501
             r"\b(?:previous|prior|above|earlier|preceding|original|old|user'?s) (?:instructions?|prompts?|directives?|guidelines?|system prompts?) <2>(?:are|is|were|was|have been|has been|must be|should be|can be) <1>(?:void|obsolete|cancell?ed|superseded|no longer|outdated|invalid|wrong|revoked|replaced|ignored|disregarded|over|null|overridden)\b",  # noqa: E501
             r"\binstructions? (?:above|before this|so far|you were given) <3>(?:no longer|do not|don't|cease|void|obsolete|superseded|outdated|replaced|invalid)",  # noqa: E501
-            r"(?:ignore|disregard|forget)(?:all)?(?:of)?(?:the|your|my|any)?(?:previous|prior|above|earlier)(?:instruction|prompt|rule)",  # noqa: E501
+            r"(?:ignore|disregard|forget)(?:all)?(?:of)?(?:the|your|my|any)?(?:previous|prior|above|earlier)(?:instruction|prompt|rule)",
             r"\b(?:ignore|disregard|forget) <2>(?:user|human|operator)(?:'s|s)? <2>(?:request|question|instructions?|query|task|goal|wishes)",  # noqa: E501
             r"\binstructions? (?:from|of|in) <2>(?:this|the following) (?:document|page|file|text|tool|message|email|block|section) (?:take|takes|have|has) (?:precedence|priority)",  # noqa: E501
             r"\b(?:takes?|have|has) (?:precedence|priority) over <3>(?:instructions?|system prompt|prompts?|other tools?|user'?s request)\b",  # noqa: E501
@@ -83,7 +81,8 @@ RULES = (
     Rule(
         ADDRESS,
         (
-            rf"\b(?:attention|note to|notes? for|message (?:to|for)|important for|dear|hey|hello|hi|instructions? (?:to|for)|warning to|reminder (?:to|for)|notice to|directive (?:to|for)|memo to) <3>{_AI}(?: (?:agents?|assistants?|models?))?\s*[:,!.*\]-]",  # noqa: E501
+            rf"\b(?:dear|hey|hello|hi),? (?:there,? )?{_AI}(?: (?:agents?|assistants?|models?))?\s*[:,!]",
+            rf"\b(?:attention|note to|notes? for|message (?:to|for)|important for|instructions? (?:to|for)|warning to|reminder (?:to|for)|notice to|directive (?:to|for)|memo to) <3>{_AI}(?: (?:agents?|assistants?|models?))?\s*[:,!.*\]-]",  # noqa: E501
             rf"\bif you(?:'re| are) <1>(?:an? |the )?{_AI}\b",
             rf"\b{_AI} (?:that (?:is|are) )?(?:reading|processing|parsing|summari[sz]ing|analy[sz]ing|handling|viewing|ingesting|seeing) (?:this|the following|these)\b",  # noqa: E501
             rf"\bto (?:the|any|all|whatever|whichever) <1>{_AI} (?:that|who|which|reading|processing)\b",
@@ -105,7 +104,7 @@ RULES = (
             r"\b(?:do not|don'?t|never|must not|avoid) <1>(?:mention|reveal|disclose|acknowledge|refer to|talk about|reference) <1>(?:this|that|these|it|the above|any of this|the fact|having)\b",  # noqa: E501
             r"\bwithout <1>(?:the user'?s?|their|anyone'?s?|user'?s?) <1>(?:knowledge|knowing|noticing|awareness|seeing)\b",  # noqa: E501
             r"\b(?:silently|secretly|covertly|quietly|discreetly|stealthily|invisibly) (?:send|forward|read|include|call|upload|copy|append|collect|execute|run|post|transmit|add|bcc|invoke|attach|embed|exfiltrate|fetch)\b",  # noqa: E501
-            rf"\b(?:keep|hide|conceal|kept|hidden) <4>(?:secret |hidden |confidential )?from <1>{_PERSON}",
+            rf"\b(?:keep|hide|conceal|kept|hidden) <4>(?:secret |hidden |confidential )?from <1>(?:{_PERSON}|anyone|everyone|people)",  # noqa: E501
             r"\bthe user (?:must|should|does|do|will|can|may|need|needs) not <1>(?:know|see|notice|told|informed|aware|find|learn|realize|hear|to know|be)\b",  # noqa: E501
             r"\b(?:the )?user (?:has |have )?(?:already |previously |explicitly |implicitly ){1,2}(?:approved|consented|authori[sz]ed|agreed|confirmed|granted|given|permitted|pre-approved)\b",  # noqa: E501
             r"\b(?:keep|make|perform|do) (?:this|it) <2>(?:secret|confidential|hidden|invisible|covert|discreet|quiet|stealthy)\b",  # noqa: E501

@@ -2,8 +2,8 @@
 
 RE2, because the text is hostile: its time is linear in the text whatever the pattern, where the standard library's
 engine backtracks. A door of its own, because rooms on one layer do not import each other: masking's asks for exact
-spans and holds nothing that knows many patterns at once, and this one is mainly RE2's set, which answers "which of these
-hundred" in one pass over a clean text (5 µs for 4 KB).
+spans and holds nothing that knows many patterns at once, and this one is mainly RE2's set, which answers "which of
+these hundred" in one pass over a clean text (5 µs for 4 KB).
 
 Bytes are UTF-8, because RE2 reads them so. Case is ignored throughout; `(?-i:...)` brings it back.
 """

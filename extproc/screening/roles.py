@@ -13,7 +13,7 @@ RULES = (
     Rule(
         TOKEN,
         (
-            r"<\|(?:im_start|im_end|im_sep|system|user|assistant|endoftext|end|eot_id|eom_id|start_header_id|end_header_id|begin_of_text|end_of_text|end_of_turn|channel|message|tool_call|tool_response|python_tag|startoftext)\|>",  # noqa: E501
+            r"<\|(?:im_start|im_end|im_sep|system|user|assistant|endoftext|end|eot_id|eom_id|start_header_id|end_header_id|begin_of_text|end_of_text|end_of_turn|channel|message|tool_call|tool_response|python_tag|startoftext)\|>",
             r"<(?:start|end)_of_turn>|<｜(?:begin|end)▁of▁sentence｜>|<｜(?:User|Assistant)｜>|\|(?:begin|end)_of_prompt\|",
             r"\[/?INST\]|<</?SYS>>|\[/?SYSTEM_PROMPT\]|\[(?:AVAILABLE_TOOLS|TOOL_RESULTS|TOOL_CALLS)\]",
         ),
@@ -21,7 +21,7 @@ RULES = (
     Rule(
         TAG,
         (
-            r"</?(?:tool_result|tool_results|tool_response|function_results?|function_calls?|tool_call|tool_output|tool_use|tool_use_error|function_response|untrusted\w{0,20}|search_results?)>",  # noqa: E501
+            r"</?(?:tool_result|tool_results|tool_response|function_results?|function_calls?|tool_call|tool_output|tool_use|tool_use_error|function_response|untrusted\w{0,20}|search_results?)>",
             r"</?(?:system|sys|system[-_ ]?(?:prompt|reminder|message|note|instructions?|override)|developer|admin|assistant|human|user_query|user_message|user_input|user_request)>",  # noqa: E501
             r"<(?:antml:|/antml:)\w+|<invoke name=",
         ),
@@ -29,7 +29,7 @@ RULES = (
     Rule(
         TURN,
         (
-            r"(?m:^[\x20\t>*_]{0,4}#{1,6}[\x20\t]*\**(?:system|assistant|human)(?:[\x20\t](?:prompt|message|note|override|instructions?))?\**[\x20\t]*:)",  # noqa: E501
+            r"(?m:^[\x20\t>*_]{0,4}#{1,6}[\x20\t]*\**(?:system|assistant|human)(?:[\x20\t](?:prompt|message|note|override|instructions?))?\**[\x20\t]*:)",
             r"(?m:^[\x20\t]*#{2,4}[\x20\t]*(?-i:Instruction|Response):[\x20\t]*$)",
             r"\n[\x20\t]*\r?\n[\x20\t]*(?-i:Human|Assistant|H|A):[\x20\t]",
             r"(?m:^[\x20\t]*(?-i:Human|Assistant|USER|ASSISTANT|SYSTEM|User|System)[\x20\t]*:[\x20\t]*(?:ignore|you must|you are|please|disregard|forget|new|from now|sure|now|read|call|send|override|i will|i'll))",  # noqa: E501
@@ -46,7 +46,7 @@ RULES = (
         NOTICE,
         (
             r"[\[({<*]{1,3}\s*(?:system|admin|administrator|developer|anthropic|openai|security|moderator|root)[ _-](?:message|note|notes|override|prompt|instructions?|notice|update|alert|command|directive|warning)",  # noqa: E501
-            r"(?m:^[\x20\t>*#_-]*(?:system|admin|administrator|developer|anthropic|openai|root)[ _-](?:message|note|override|prompt|instructions?|notice|directive|command)\**[\x20\t]*[:=-])",  # noqa: E501
+            r"(?m:^[\x20\t>*#_-]*(?:system|admin|administrator|developer|anthropic|openai|root)[ -](?:message|note|override|prompt|instructions?|notice|directive|command)\**[\x20\t]*:)",  # noqa: E501
             r"\b(?:system|admin(?:istrator)?|developer|security|root) override\b",
             r"\[\s*(?:system|admin|developer)\s*\]\s*:?\s*(?:you|ignore|new|the (?:user|assistant)|please|override|call|disregard|instruction)",  # noqa: E501
             r"\bthis is (?:an? |the )(?:official |automated |urgent |mandatory )?(?:system|admin(?:istrator)?|developer|security|anthropic|openai) (?:message|instruction|notice|directive|command|request)",  # noqa: E501

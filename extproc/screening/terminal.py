@@ -18,12 +18,14 @@ BACKSPACE = Sign("backspace", "It overwrites characters by backspaces.", 45, 35)
 STRAY = Sign("control-characters", "It holds control characters.", 25, 5)
 
 GATE = (r"[\x00-\x08\x0b\x0e-\x1f\x7f-\x{9f}]|\r[^\n\r]",)
-_CSI = r"(?:\x1b\[|\x{9b})"
-_OSC = r"(?:\x1b[\]PX^_]|[\x{90}\x{98}\x{9d}-\x{9f}])"
+# The one-character forms of U+0080..9F are no introducers here: in text they are mostly quotation marks decoded
+# wrongly, and must not swallow what follows.
+_CSI = r"\x1b\["
+_OSC = r"\x1b[\]PX^_]"
 _END = r"(?:\x07|\x1b\\|\x{9c})"
-_BODY = r"[^\x07\x1b\x{9c}\n]*"  # a sequence that is never closed ends with its line
+_BODY = r"[^\x07\x1b\x{9c}\n]*"  # one that its line does not close is none: only its introducer goes
 _SEQUENCE = Pattern(
-    rf"{_CSI}[0-?]*[ -/]*[@-~]|{_OSC}{_BODY}(?:{_END}|\x1b)?|\x1b[ -/]*[0-~]|[\x00-\x08\x0b\x0e-\x1f\x7f-\x{{9f}}]"
+    rf"{_CSI}[0-?]*[ -/]*[@-~]|{_OSC}{_BODY}{_END}|\x1b[ -/]*[0-~]|[\x00-\x08\x0b\x0e-\x1f\x7f-\x{{9f}}]"
 )
 _LINKS = Pattern(rf"\x1b\]8;[^;\x07\x1b\n]*;({_BODY}){_END}([^\x1b\n]*)")
 _ERASED = Pattern(r"[^\x08\n]\x08")
@@ -51,10 +53,10 @@ def look(text: str) -> Sight:
 def _sign(sequence: str) -> Sign:
     if sequence.startswith("\x1b]8;"):
         return LINK
-    if sequence[:2] in ("\x1b]", "\x1bP", "\x1bX", "\x1b^", "\x1b_") or "\x90" <= sequence[0] <= "\x9f" != sequence[0] != "\x9b":
-        return CONTROL if len(sequence) > 1 else STRAY
-    if sequence[:2] == "\x1b[" or sequence[0] == "\x9b":
-        body, final = sequence.lstrip("\x1b[\x9b")[:-1], sequence[-1]
+    if sequence[:2] in ("\x1b]", "\x1bP", "\x1bX", "\x1b^", "\x1b_"):
+        return CONTROL if len(sequence) > 2 else STRAY
+    if sequence[:2] == "\x1b[" and len(sequence) > 2:
+        body, final = sequence[2:-1], sequence[-1]
         if final == "m":
             codes = body.replace(":", ";").split(";")
             return CONCEALED if "8" in codes and "38" not in codes and "48" not in codes else COLOUR
@@ -67,7 +69,8 @@ def _sign(sequence: str) -> Sign:
 def strip(text: str) -> str:
     """Without sequences and control characters; tab, line ends and form feed stay. A link leaves its label."""
     data = encoded(text)
-    pieces, done = [], 0
+    pieces: list[bytes] = []
+    done = 0
     for begin, end in _SEQUENCE.places(data):
         pieces.append(data[done:begin])
         done = end

@@ -11,7 +11,15 @@ from contextlib import contextmanager
 from functools import partial
 from types import ModuleType, SimpleNamespace
 
-from tests.bench import bench_exchange, bench_identity, bench_masking, bench_mcp, bench_policy, bench_translation
+from tests.bench import (
+    bench_exchange,
+    bench_identity,
+    bench_masking,
+    bench_mcp,
+    bench_policy,
+    bench_screening,
+    bench_translation,
+)
 from tests.bench.report import Row
 
 SECTION = "6. The rooms alone"
@@ -19,7 +27,7 @@ _LESS_OFTEN = 10  # the scripts measure for themselves thoroughly; among all the
 
 
 def rows() -> Iterator[Row]:
-    with _cpu_clock(bench_masking, bench_exchange, bench_identity, bench_policy):
+    with _cpu_clock(bench_masking, bench_exchange, bench_identity, bench_policy, bench_screening):
         yield from _measured()
 
 
@@ -49,6 +57,8 @@ def _measured() -> Iterator[Row]:
         yield Row(SECTION, f"mcp: {name}", value, budget=target)
     for name, value in {**bench_identity.tokens(), **bench_identity.beside()}.items():
         yield Row(SECTION, f"identity and adapters: {name}", value)
+    for name, value, target in bench_screening.rows():
+        yield Row(SECTION, f"screening: {name}", value, budget=target)
     for name, value, target in bench_policy.rows():
         yield Row(SECTION, f"policy: {name}", value, budget=target)
 
