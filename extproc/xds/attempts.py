@@ -16,7 +16,7 @@ from typing import Any
 from extproc.xds.listener import manager, route
 from extproc.xds.names import STREAMED, WHOLE, typed
 from extproc.xds.processor import attempt_filter
-from extproc.xds.settings import EnvoySettings
+from extproc.xds.settings import EnvoySettings, seconds
 
 MIB = 1024 * 1024
 _HTTP_OPTIONS = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
@@ -42,6 +42,8 @@ def _listener(name: str, settings: EnvoySettings, *, whole: bool) -> dict[str, A
     http = manager(settings, name, routes, [attempt_filter(settings, whole=whole)])
     # What arrives here has passed the gateway's listener: its id is ours, and there is no client's address to judge by.
     http |= {"use_remote_address": False, "preserve_external_request_id": True}
+    # What the gateway's listener took is not too large here, with a plan besides.
+    http |= {"max_request_headers_kb": settings.max_header_kib + 40}
     return typed(
         "envoy.config.listener.v3.Listener",
         name=name,
@@ -77,17 +79,13 @@ def _cluster(name: str, settings: EnvoySettings) -> dict[str, Any]:
                 internal, transport_socket={"name": "envoy.transport_sockets.raw_buffer", "typed_config": raw}
             ),
         },
-        # HTTP/2, because it can end one request without ending a connection.
+        # HTTP/1.1: a connection of its own for each attempt under way. On one of HTTP/2, which many callers share, a
+        # request that ends the connection (headers above 64 KiB, many resets) would end everybody's answers with it.
         "typed_extension_protocol_options": {
             _HTTP_OPTIONS: typed(
                 _HTTP_OPTIONS,
-                explicit_http_config={
-                    "http2_protocol_options": {
-                        "initial_stream_window_size": MIB,
-                        "initial_connection_window_size": 64 * MIB,
-                        "max_concurrent_streams": 1000,
-                    }
-                },
+                common_http_protocol_options={"idle_timeout": seconds(min(settings.idle_connection_timeout, 60.0))},
+                explicit_http_config={"http_protocol_options": {"enable_trailers": True}},
             )
         },
         "load_assignment": {

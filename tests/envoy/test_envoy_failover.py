@@ -4,6 +4,7 @@ the first's."""
 import json
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import httpx2
@@ -309,6 +310,27 @@ def test_a_large_prompt_is_tried_again_whole(house: House):
     assert answer.status_code == 200, answer.text
     (at_b,) = house.seen(house.b)
     assert at_b.json()["messages"][0]["content"][0]["text"] == text
+
+
+def test_headers_as_large_as_the_gateway_takes_reach_the_target_and_disturb_nobody(house: House):
+    """On a connection that callers share, one with large headers once ended the streams of all others."""
+
+    async def slow(line: Line) -> None:
+        await line.chunked(chunk("begun, and "))
+        await line.wait()
+        await line.chunk(chunk("ended.") + chunk(None, "stop") + b"data: [DONE]\n\n")
+        await line.end()
+
+    house.a.scripts["slow"] = slow
+    with ThreadPoolExecutor(3) as pool:
+        streams = [pool.submit(house.post, "slow", "plain-both", stream=True) for _ in range(3)]
+        until("all streams have begun", lambda: len(house.a.seen) == 3)
+        for kib in (40, 66, 80, 95):
+            for stream in (False, True):
+                answer = house.post("429", "plain-both", headers={"x-large": "v" * kib * 1024}, stream=stream)
+                assert answer.status_code == 200, (kib, answer.text)
+        house.a.open("slow")
+        assert [said(stream.result().content) for stream in streams] == ["begun, and ended."] * 3
 
 
 # -- what is not -------------------------------------------------------------------------------------------------------

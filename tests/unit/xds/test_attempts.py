@@ -106,6 +106,18 @@ def test_their_clusters_lead_to_them():
         assert "outlier_detection" not in cluster
 
 
+def test_no_two_attempts_share_a_connection():
+    """Whoever could end one of HTTP/2 would end the answers of all other callers on it."""
+    for cluster in attempt_clusters(settings()):
+        (options,) = cluster["typed_extension_protocol_options"].values()
+        assert "http_protocol_options" in options["explicit_http_config"]
+        assert "http2_protocol_options" not in options["explicit_http_config"]
+
+
+def test_headers_that_the_gateway_took_are_not_too_large_inside(listener):
+    assert manager(listener)["max_request_headers_kb"] >= settings().max_header_kib + 32
+
+
 @pytest.mark.parametrize(
     ("models", "breaking"),
     [
