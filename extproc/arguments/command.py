@@ -37,8 +37,8 @@ _NESTED = re2.compile(
     r"|^\s*(?:(?:sudo|env|nohup|time|exec|command|builtin)\s+)*(?:eval|iex|invoke-expression|invoke-command|icm)(?:\s|$)"
 )
 _EXPANSION = re2.compile(r"\$[\w{(\['\"@*#?$!-]")
-_INSIDE_DOUBLE = re2.compile(r"\$[\w{(\[@*#?$!-]|`|%[A-Za-z_][\w()]+(?::[^%]*)?%")
-_CMD = re2.compile(r"%[A-Za-z_][\w()]+(?::[^%]*)?%|\^[\w\s&|<>^\"(]*[A-Za-z&|<>^\"(]|![A-Za-z_!$?{-]")
+_INSIDE_DOUBLE = re2.compile(r"\$[\w{(\[@*#?$!-]|`|%[A-Za-z_][\w()]{2,}(?::[^%]*)?%")
+_CMD = re2.compile(r"%[A-Za-z_][\w()]{2,}(?::[^%]*)?%|\^[\w\s&|<>^\"(]*[A-Za-z&|<>^\"(]|![A-Za-z_!$?{-]")
 _BRACES = re2.compile(r"\{[^{}\s]*(?:,|\.\.)[^{}\s]*\}")
 _LOADED = re2.compile(
     r"(?:^|[\s;'\"])(?:LD_[A-Z_]+|DYLD_[A-Z_]+|PATH|IFS|ENV|BASH_ENV|BASH_FUNC_\S*|SHELLOPTS|BASHOPTS|PS4|PROMPT_COMMAND"

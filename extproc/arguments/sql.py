@@ -84,7 +84,7 @@ _ACTING = _words(
 _ONLY_CALLED = _words(
     "sleep edit url file s3 remote mysql postgresql sqlite jdbc odbc redis mongodb glob executable hdfs"
 )
-_ACTING_PREFIXES = ("xp_", "sp_", "dblink", "utl_", "dbms_", "sys_eval", "sys_exec", "pg_read_", "pg_ls_", "lo_")
+_ACTING_PREFIXES = ("xp_", "dblink", "utl_", "dbms_", "pg_read_", "pg_ls_")
 _PRAGMAS = _words("TABLE_INFO TABLE_XINFO TABLE_LIST INDEX_LIST INDEX_INFO INDEX_XINFO FOREIGN_KEY_LIST DATABASE_LIST")
 _NO_COMMENT = frozenset(";'\"`/*(#\\$[")
 _NO_DOLLAR = frozenset("();'\"`/*#\\-[")
@@ -162,9 +162,7 @@ def _acts(token: _Token, follows: _Token) -> str:
     name = token.text.lower()
     if name in _ACTING:
         return "admin" if name not in _ONLY_CALLED or follows.kind == "(" else ""
-    if name.startswith(_ACTING_PREFIXES) and (token.kind == "word" or follows.kind == "("):
-        return "admin"
-    return ""
+    return "admin" if name.startswith(_ACTING_PREFIXES) else ""
 
 
 def _reads_pragma(rest: list[_Token]) -> bool:
@@ -196,15 +194,8 @@ def _tokens(text: str, at: int, outer: bool) -> Iterator[_Token]:
         if each.isspace():
             at += 1
         elif each.isalnum() or each in "_@":
-            close = at + 1
-            while close < end and (text[close].isalnum() or text[close] in "_$@"):
-                close += 1
-            word = text[at:close]
-            if text[close : close + 1] == "'" and word.upper() in ("Q", "NQ"):
-                raise _Unknown  # Oracle's q'[...]' ends elsewhere than other strings
-            if word.upper() == "U" and text[close : close + 2] in ("&'", '&"'):
-                raise _Unknown
-            yield _Token("word", word.upper())
+            close = _word(text, at)
+            yield _Token("word", text[at:close].upper())
             at = close
         elif each in "'\"`":
             close = _closing(text, at)
@@ -225,9 +216,26 @@ def _tokens(text: str, at: int, outer: bool) -> Iterator[_Token]:
                 raise _Unknown  # a meta command of a client, or an escape
             elif each == "[" and outer and at >= bracketed:
                 bracketed = _bracket(text, at)
-                yield _Token("name", text[at + 1 : bracketed].lower().strip())
+                name = text[at + 1 : bracketed].lower().strip()
+                yield _Token("name", name)
+                if name.isidentifier():  # to those who take it for a subscript no keyword is one
+                    at = bracketed + 1
+                    continue
             yield _Token(each, each)
             at += 1
+
+
+def _word(text: str, at: int) -> int:
+    """Where a word ends. Raises for prefixes that change how the string behind them is read."""
+    close = at + 1
+    while close < len(text) and (text[close].isalnum() or text[close] in "_$@"):
+        close += 1
+    word = text[at:close].upper()
+    if text[close : close + 1] == "'" and word in ("Q", "NQ"):
+        raise _Unknown  # Oracle's q'[...]' ends elsewhere than other strings
+    if word == "U" and text[close : close + 2] in ("&'", '&"'):
+        raise _Unknown  # escapes to PostgreSQL, an operator to others
+    return close
 
 
 def _closing(text: str, at: int) -> int:
@@ -313,7 +321,7 @@ _INJECTED = re2.compile(
     "|".join(
         (
             # A quote ends the value, and what follows is an operator with something to work on, or a comment.
-            r"(?i)['\"`]\s*\)*\s*(?:\bor\b|\band\b|\bxor\b|\|\||&&|\bhaving\b|\bwhere\b)[^'\"]*(?:[=<>('\"@#]|--|/\*|\b(?:is|like|in|between)\b)",
+            r"(?i)['\"`]\s*\)*\s*(?:\bor\b|\band\b|\bxor\b|\|\||&&|\bhaving\b|\bwhere\b)[^'\"]*(?:[=<>(@#]|--|/\*|\b(?:is|like|in|between)\b)",
             r"['\"`]\s*\)*\s*(?:like|rlike|regexp|between|in|is|div|mod)\b\s*(?:not\s+)?(?:null|true|['\"\d(])",
             r"['\"`]\s*\)*\s*(?:\bunion\b|order\s+by\b|group\s+by\b|limit\s+\d|procedure\s+\w+\s*\(|into\s+(?:@|out|dump))",
             r"['\"`]\s*\)*\s*(?:;|--|#|/\*|\|\||&&|=\s*['\"\d(]|<>|!=|[+^*]\s*['\"\d(@])",
