@@ -41,6 +41,7 @@ _MAX_UNCOUNTED = 2 * MAX_TOOLS
 _MAX_DECODED = 4096
 _VERSION = 1
 _NOT_KEPT = b"null"  # in the place of a definition
+_LATER = 0.001  # seconds
 
 _encode = msgspec.json.Encoder().encode
 _log = structlog.get_logger(__name__)
@@ -158,9 +159,11 @@ class ToolCatalogue:
                 tool = definition(tool)
             raw = _raw(tool)
             found = known.get(name)
-            if found is not None and found.raw == raw:
-                found.at = now
-                continue
+            if found is not None:
+                if found.raw == raw:
+                    found.at = max(now, found.at)
+                    continue
+                now = max(now, found.at + _LATER)  # newer than what we know, also if a clock was wrong
             state.put(name, raw, now, set())
             state.dirty = True
             if raw is _NOT_KEPT:
@@ -254,7 +257,7 @@ def _merge(state: _Server, found: _File) -> None:
     for name, theirs in found.tools.items():
         raw, digests = bytes(theirs.definition), set(theirs.digests[:MAX_VARIANTS])
         ours = state.tools.get(name)
-        if ours is None or (theirs.at > ours.at and ours.raw != raw):
+        if ours is None or (ours.raw != raw and (theirs.at, raw) > (ours.at, ours.raw)):
             state.put(name, raw, theirs.at, digests)
         else:
             state.dirty |= ours.raw != raw

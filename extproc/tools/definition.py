@@ -96,6 +96,8 @@ class Digests:
 
     def of(self, tool: JsonObject) -> str:
         """What `digest` says, "" for a tool that has none."""
+        if not LEFT_OUT.isdisjoint(tool):  # what differs each time would never be remembered
+            tool = definition(tool)
         try:
             key = sha256(_raw(tool)).digest()
         except (TypeError, ValueError, RecursionError, msgspec.MsgspecError):  # also what UTF-8 cannot say
