@@ -11,7 +11,7 @@ import os
 import secrets
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from contextlib import suppress
 from pathlib import Path
 from random import random
@@ -28,11 +28,13 @@ from extproc.adapters.audit_lines import json_line, text_line
 from extproc.adapters.audit_sinks import FileSink, StreamSink
 from extproc.adapters.authenticator import TokenAuthenticator
 from extproc.adapters.credentials import WarmCredentials
+from extproc.adapters.delegated import DelegatedCredentials
 from extproc.adapters.exposure import MemoryExposure, SharedExposure
 from extproc.adapters.jwks import http_client
 from extproc.adapters.keys import KeyCache
 from extproc.adapters.metrics import Metrics
 from extproc.adapters.policy_watch import PolicyHolder, PolicyStatus, PolicyWatch
+from extproc.adapters.tool_catalogue import ToolCatalogue
 from extproc.errors import PolicyError
 from extproc.policy import catalogue
 from extproc.policy.load import load
@@ -73,17 +75,10 @@ class WorkerSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw
     max_request_bytes: int = 16 * 1024 * 1024
     max_answer_bytes: int = 32 * 1024 * 1024
     exposure: str = ""
+    tools: str = ""
     seal: str = ""
     log_format: str = "json"
     log_level: str = "info"
-
-
-class _NoTools:
-    def definition(self, server: str, tool: str) -> None:  # noqa: ARG002
-        return None
-
-    def learn(self, server: str, tools: Any) -> None:  # noqa: ARG002
-        return None
 
 
 class Worker:
@@ -97,15 +92,16 @@ class Worker:
         self.keys = KeyCache(monotonic, random, http=http_client(), on_fetch=self.metrics.keys_fetched)
         self.authenticator = TokenAuthenticator(self.keys)
         self.exposure: Exposure = SharedExposure(settings.exposure) if settings.exposure else MemoryExposure()
-        self.tools = _NoTools()
+        self.tools = ToolCatalogue(self._servers, settings.tools or None)
         self.seal = Seal(_seal_key(settings.seal))
         self.credentials = WarmCredentials(os.environ, monotonic)
+        self.delegated = DelegatedCredentials(os.environ, monotonic, random)
         self.audit = AuditWriter(_sinks(settings), on_lost=self.metrics.audit_lost)
         self.watch = PolicyWatch(
             Path(settings.policy), _load, self.holder, time, prepare=self._prepare, on_outcome=self._on_policy
         )
         self._limits = Limits(settings.max_request_bytes, settings.max_answer_bytes)
-        self._ports = Ports(self.authenticator, self.credentials, self.exposure, self.tools, self.seal)
+        self._ports = Ports(self.authenticator, self.credentials, self.exposure, self.tools, self.seal, self.delegated)
         self._prefix = f"gr-{secrets.token_hex(4)}-{settings.index}-"
         self._number = 0
         self._open: set[Session] = set()
@@ -165,6 +161,7 @@ class Worker:
             self.credentials.run(lambda: self.holder.current),
             self._reloads(reload),
             self._housekeeping(),
+            self.tools.run(),
         ]
         if self.settings.watch:
             parts.append(self.watch.run())
@@ -197,6 +194,10 @@ class Worker:
         with suppress(TimeoutError):
             async with asyncio.timeout(3.0):
                 await self.keys.refresh(_all_issuers(policy))
+
+    def _servers(self) -> Collection[str]:
+        policy = self.holder.current
+        return policy.servers if policy is not None else ()
 
     def _issuers(self) -> list[Any]:
         policy = self.holder.current

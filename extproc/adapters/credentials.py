@@ -106,7 +106,7 @@ class _Signing:
             self._pace.succeeded(self._clock(), KEYS_EVERY, KEYS_EVERY / 4)
 
 
-class _Unusable(Exception):
+class Unusable(Exception):
     """What was read cannot be a secret; the message says why and quotes nothing."""
 
 
@@ -224,10 +224,10 @@ class WarmCredentials:
         warm = _Warm(problem="", good_at=self._clock())
         try:
             if source.env and source.env not in self._environ:
-                raise _Unusable("is not set")
+                raise Unusable("is not set")
             text = self._environ[source.env] if source.env else source.value
-            warm.injected = _injected(source, text.encode("utf-8", "surrogateescape"))
-        except _Unusable as why:
+            warm.injected = injected(source, text.encode("utf-8", "surrogateescape"))
+        except Unusable as why:
             warm.problem = f"environment variable {source.env} {why}" if source.env else f"the value {why}"
             _log.warning("credential unavailable", name=source.name, problem=warm.problem)
         return warm
@@ -272,22 +272,23 @@ def _look_at(source: CredentialSource, known: Signature | None) -> _Look:
     if now is not None and now == known:
         return _Look(now, unchanged=True)
     try:
-        return _Look(now, injected=_injected(source, read_regular(source.file, MAX_SECRET)))
+        return _Look(now, injected=injected(source, read_regular(source.file, MAX_SECRET)))
     except OSError as error:
         return _Look(None, problem=f"{source.file} cannot be read ({type(error).__name__})")
-    except _Unusable as why:
+    except Unusable as why:
         return _Look(now, problem=f"{source.file} {why}")
 
 
-def _injected(source: CredentialSource, raw: bytes) -> Injected:
+def injected(source: CredentialSource, raw: bytes) -> Injected:
+    """What a secret as it was read makes of a request's headers. Raises `Unusable`."""
     if len(raw) > MAX_SECRET:
-        raise _Unusable(f"is longer than {MAX_SECRET} bytes")
+        raise Unusable(f"is longer than {MAX_SECRET} bytes")
     raw = raw.rstrip(b"\r\n")  # editors and `echo` end files with one
     if not raw.strip():
-        raise _Unusable("is empty")
+        raise Unusable("is empty")
     # RFC 9110 5.5: anything else could end the header and begin another.
     if any(byte < 0x20 or byte > 0x7E for byte in raw):
-        raise _Unusable("has characters that no header may carry")
+        raise Unusable("has characters that no header may carry")
     value = source.format.replace("{}", raw.decode("ascii"))
     return Injected(((source.header, value),), secret_of(source, value))
 

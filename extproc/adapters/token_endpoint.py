@@ -25,6 +25,15 @@ _CODES = frozenset(
 ) | {"invalid_scope", "invalid_target"}
 
 
+class Declined(CredentialUnavailable):
+    """The endpoint's answer was no. `code` is OAuth's for it, "" if it is none that the standard names."""
+
+    def __init__(self, message: str, status: int, code: str) -> None:
+        super().__init__(message)
+        self.status = status
+        self.code = code
+
+
 class TokenEndpoint:
     """A context manager around one exchange. `what` names the endpoint in problems. `direct` is for the metadata
     service that the gateway's own environment names: it speaks plain HTTP, and no proxy must ask it in our place."""
@@ -48,7 +57,7 @@ class TokenEndpoint:
     def ask(
         self, method: str, url: str, headers: Mapping[str, str], body: bytes | None = None
     ) -> tuple[Mapping[str, str], bytes]:
-        """(headers, body) of a 200. Raises `CredentialUnavailable` for anything else."""
+        """(headers, body) of a 200. Raises `Declined` for any other status, `CredentialUnavailable` for no answer."""
         checked(url, self._what, plain=self._direct)
         rest = self._until - monotonic()
         try:
@@ -65,7 +74,8 @@ class TokenEndpoint:
             # The library's own text may quote the URL: its type says enough.
             raise CredentialUnavailable(f"{self._what} cannot be reached ({type(error).__name__})") from None
         if answer.status_code != 200:
-            raise CredentialUnavailable(f"{self._what} answered with status {answer.status_code}{_code(data)}")
+            code, status = _code(data), answer.status_code
+            raise Declined(f"{self._what} answered with status {status}{f' ({code})' if code else ''}", status, code)
         return answer.headers, data
 
     def _bounded(self, answer: httpx2.Response) -> bytes:
@@ -124,4 +134,4 @@ def _code(data: bytes) -> str:
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return ""
     code = found.get("error") if isinstance(found, dict) else None
-    return f" ({code})" if isinstance(code, str) and code in _CODES else ""
+    return code if isinstance(code, str) and code in _CODES else ""
