@@ -21,6 +21,8 @@ _UNSEEN = (
     (0xFFA0, 0xFFA0), (0xFFF0, 0xFFFB), (0x1BCA0, 0x1BCA3), (0x1D173, 0x1D17A), (0xE0000, 0xE0FFF),
 )  # fmt: skip
 INVISIBLE: dict[int, None] = {code: None for first, last in _UNSEEN for code in range(first, last + 1)}
+# Two ligatures whose compatibility forms are eighteen and eight characters long, letters and blanks.
+_BEFORE = INVISIBLE | {0xFDFA: None, 0xFDFB: None}
 # Never part of a name: control characters (C0, DEL, C1), line and paragraph separators, and the overrides that make
 # a text look other than it is read. Joiners and plain direction marks occur in real names and are only skipped.
 CONTROL = frozenset(
@@ -39,16 +41,16 @@ _ALIKE = str.maketrans(
 )
 
 
-def readings(text: str) -> tuple[str, ...] | None:
+def readings(text: str, *, strict: bool = True) -> tuple[str, ...] | None:
     """The text and all that decoders make of it, each once, in the order in which they come up.
 
-    None when it cannot be followed: bytes that are not UTF-8 (overlong forms among them), or more layers than anyone
-    decodes. At most 3 * ROUNDS + 1 readings.
+    None when it cannot be followed: more layers than anyone decodes or, if `strict`, bytes that are not UTF-8 (overlong
+    forms among them). At most 3 * ROUNDS + 1 readings.
     """
     seen = [text]
     for _ in range(ROUNDS + 1):
         before = text
-        decoded = decode(text)
+        decoded = decode(text, strict=strict)
         if decoded is None:
             return None
         for text in (decoded, unescape(decoded), fold(unescape(decoded))):
@@ -59,29 +61,20 @@ def readings(text: str) -> tuple[str, ...] | None:
     return None
 
 
-def lenient_readings(text: str) -> list[str]:
-    """The same for text in which any bytes are in order, such as a query: what cannot be followed is left out."""
-    seen = [text]
-    for _ in range(ROUNDS):
-        before = text
-        decoded = decode(text, strict=False) or ""
-        for text in (decoded, unescape(decoded), fold(unescape(decoded))):
-            if text != seen[-1]:
-                seen.append(text)
-        if text == before:
-            break
-    return seen
-
-
 def decode(text: str, *, strict: bool = True) -> str | None:
-    """One layer of %XX, %uXXXX and HTML character references taken off; None if `strict` and not UTF-8."""
+    """One layer of %XX, %uXXXX and HTML references taken off; None if that fails, `strict`: on bad UTF-8 too."""
     if "%" in text:
         text = _marked(text.replace("%U", "%u"), "%u", 4)
         try:
             text = unquote_to_bytes(text).decode() if strict else unquote(text)
         except UnicodeError:
             return None
-    return html.unescape(text) if "&" in text else text
+    if "&" in text:
+        try:
+            return html.unescape(text)
+        except ValueError:  # a reference with more digits than Python turns into a number
+            return None
+    return text
 
 
 def unescape(text: str) -> str:
@@ -97,7 +90,7 @@ def fold(text: str) -> str:
     """Compatibility forms, look-alikes of separators and invisible characters: what they are taken for."""
     if text.isascii():
         return text
-    return normalize("NFKC", text.translate(INVISIBLE)).translate(_ALIKE).translate(INVISIBLE)
+    return normalize("NFKC", text.translate(_BEFORE)).translate(_ALIKE).translate(INVISIBLE)
 
 
 def _marked(text: str, mark: str, width: int, base: int = 16, only: str = "") -> str:

@@ -96,6 +96,8 @@ def _read(text: str) -> Host:
     labels = name.split(".")
     if not all(labels) or max(map(len, labels)) > 63:
         return UNCLEAR
+    if "-" in name and any(label[0] == "-" or label[-1] == "-" for label in labels):
+        return UNCLEAR
     last = labels[-1]
     if last.isdigit() or last[:2] == "0x":
         return _four(labels, exact=text == name)
@@ -126,7 +128,7 @@ def _honest(label: str) -> bool:
         plain = label[4:].encode().decode("punycode")
     except UnicodeError:
         return False
-    return not plain.isascii() and fold(plain) == plain and plain == plain.lower()
+    return plain.isprintable() and not plain.isascii() and fold(plain) == plain == plain.lower()
 
 
 def _kind(name: str, labels: list[str]) -> Kind:

@@ -121,7 +121,7 @@ class Number:
         if isinstance(value, int):
             return TOO_LONG if value.bit_length() > _BITS else self._bounded(Decimal(value))
         if isinstance(value, float):
-            number = Decimal(value)
+            number = Decimal(str(value))  # the digits that were sent, not the binary fraction
             return self._bounded(number) if number.is_finite() else NOT_FINITE
         return self._text(value) if isinstance(value, str) else NO_NUMBER
 

@@ -134,7 +134,7 @@ class Path:
         if problem or _store(text):
             return problem or (OUTSIDE if self._roots else "")
         if text[:5].lower() == "file:":
-            text = text[7:] if text[7:8] == "/" else text[16:]
+            text = (text[7:] if text[7:8] == "/" else text[16:]).replace("|", ":")
             plain = ""
         if self._windows:
             problem = self._names(text.replace("\\", "/"), plain, windows=True)

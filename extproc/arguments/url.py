@@ -10,7 +10,7 @@ Resolves nothing; an address behind a public name is for the network to refuse.
 from collections.abc import Iterable
 from itertools import pairwise
 
-from extproc.arguments.folding import CONTROL, lenient_readings
+from extproc.arguments.folding import CONTROL, readings
 from extproc.arguments.hosts import Host, read_host
 from extproc.arguments.places import words
 
@@ -166,7 +166,10 @@ class Url:
         if not ("=" in tail or ":/" in tail or "//" in tail or "%" in tail or "\\" in tail) and tail.isascii():
             return ""
         coded = "%" in tail or "\\" in tail or ";" in tail or "&#" in tail or not tail.isascii()
-        for reading in lenient_readings(tail) if coded else (tail,):
+        found = readings(tail, strict=False) if coded else (tail,)
+        if found is None:
+            return NESTED
+        for reading in found:
             if "\0" in reading or not {"\r", "\n"}.isdisjoint(reading.partition("?")[0]):
                 return CONTROLS
             if (":" in reading or "\\" in reading) and self._links(reading):
@@ -279,5 +282,5 @@ def _deliberate(rest: str, host: Host) -> bool:
     if host.kind in ("public", "unclear"):
         return False
     if host.name[:1] == "[" or host.name.replace(".", "").isdigit():
-        return host.exact or text.count(".") == 3 or text[:2].lower() == "0x" or len(text) >= 9
+        return host.exact or text.count(".") == 3 or len(text) >= 9 or text[:2].lower() == "0x" or text[:4] == "127."
     return host.kind in ("metadata", "reserved") or "." in text
