@@ -19,7 +19,7 @@ _UNSEEN = (
     r"clip(?:-path)?\s*:\s*(?:rect\(\s*0|inset\(\s*(?:100|50))|(?:max-)?(?:height|width)\s*:\s*[01](?:px)?\s*[;\"'][^<>]{0,200}overflow|"
     r"transform\s*:\s*scale\(0"
 )
-_PALE = r"[\"';\s]color\s*[:=]\s*[\"']?(?:white\b|#fff(?:fff)?\b|#fefefe|transparent\b|rgba?\(\s*255\s*,\s*255\s*,\s*255|rgba\([^)]{0,30},\s*0(?:\.0+)?\s*\))"  # noqa: E501
+_PALE = r"[\"';\s=]color\s*[:=]\s*[\"']?(?:white\b|#fff(?:fff)?\b|#fefefe|transparent\b|rgba?\(\s*255\s*,\s*255\s*,\s*255|rgba\([^)]{0,30},\s*0(?:\.0+)?\s*\))"  # noqa: E501
 _TAG = r"(?:div|span|p|a|b|i|em|strong|small|font|section|article|header|footer|aside|main|nav|ul|ol|li|table|tr|td|th|h[1-6]|label|pre|code|details|summary|svg|text|center|u|s|sub|sup|blockquote|template|noscript|textarea|button|body)"  # noqa: E501
 _OPENING = Pattern(
     rf"<({_TAG})(?:\s+[^<>]*)?(?:(\s(?:hidden|aria-hidden\s*=\s*[\"']?true)[\s=>/]?|[\s\"';]style\s*=[^<>]*(?:{_UNSEEN}))|([\s\"';][^<>]*{_PALE}))[^<>]*>"
