@@ -284,3 +284,30 @@ async def test_running_ends_when_it_is_cancelled(tmp_path: Path, clock: Clock) -
         for task in tasks:
             task.cancel()
     assert two.definition("crm", "find") == TOOL
+
+
+async def test_a_clock_that_was_ahead_does_not_keep_an_old_definition_alive(tmp_path: Path, clock: Clock) -> None:
+    one, two = catalogue(tmp_path, clock), catalogue(tmp_path, clock)
+    clock.now += 1_000_000
+    one.learn("crm", [newer("old")])
+    clock.now -= 1_000_000
+    await one.poll()
+    await two.poll()
+    two.learn("crm", [newer("new")])
+    await two.poll()
+    await one.poll()
+    assert one.definition("crm", "find") == two.definition("crm", "find") == newer("new")
+
+
+async def test_two_definitions_of_one_moment_are_settled_the_same_way_by_both(tmp_path: Path) -> None:
+    one, two = (ToolCatalogue(lambda: ("crm",), tmp_path, lambda: 1.0) for _ in range(2))
+    one.learn("crm", [newer("a")])
+    two.learn("crm", [newer("b")])
+    for _ in range(3):
+        await one.poll()
+        await two.poll()
+    assert one.definition("crm", "find") == two.definition("crm", "find")
+    before = file(tmp_path).stat().st_ino
+    await one.poll()
+    await two.poll()
+    assert file(tmp_path).stat().st_ino == before

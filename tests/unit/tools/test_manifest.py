@@ -267,3 +267,22 @@ def test_what_cannot_sign_is_refused_with_a_reason(text: bytes, why: str) -> Non
 
 def test_private_keys_are_in_no_repr() -> None:
     assert "private" not in repr(key())
+
+
+_LAST = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
+
+
+@pytest.mark.parametrize(
+    "spelt",
+    [
+        pytest.param(lambda text: text[:-1] + _LAST[_LAST.index(text[-1]) + 1], id="bits that no byte needs"),
+        pytest.param(lambda text: text + "==", id="padding"),
+        pytest.param(lambda text: text[:-4] + "\n" + text[-4:], id="a line break in the middle"),
+        pytest.param(lambda text: text[:-4] + "!" + text[-4:], id="a character that decoders skip"),
+    ],
+)
+def test_a_signature_has_one_spelling(spelt: Any) -> None:
+    """Decoders take all of these for the same bytes: 64 of them leave four bits of the last character over."""
+    text = signed()
+    with pytest.raises(ManifestError, match="signature is not base64url"):
+        verify(spelt(text), keys(), now=NOW)
