@@ -7,7 +7,7 @@ mean other things elsewhere (`query`, `script`, `args`) count only where the too
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 from unicodedata import normalize
 
 MOST_PROPERTIES = 1_000
@@ -99,16 +99,24 @@ def words_of(name: str) -> tuple[str, ...]:
         if not each.isalnum():
             spaced.append(" ")
             continue
-        if each.isupper() and at and (name[at - 1].islower() or name[at + 1 : at + 2].islower()):
+        begins = name[at + 1 : at + 2].islower() and (name[at + 1] != "s" or name[at + 2 : at + 3].islower())  # URLs
+        if each.isupper() and at and (name[at - 1].islower() or begins):
             spaced.append(" ")
         spaced.append(each)
     return tuple(word.casefold().rstrip("0123456789") or word for word in "".join(spaced).split())
 
 
+class Property(NamedTuple):
+    """An argument that a schema mentions."""
+
+    name: str  # as the schema writes it, so that its words can be told apart
+    formats: frozenset[str] = frozenset()
+
+
 @dataclass(slots=True)
 class _Walk:
     root: Any
-    found: dict[str, set[str]] = field(default_factory=dict)
+    found: dict[str, Property] = field(default_factory=dict)
     seen: set[tuple[int, str]] = field(default_factory=set)
 
     def visit(self, schema: Any, at: str, deep: int) -> None:
@@ -118,7 +126,8 @@ class _Walk:
             return
         self.seen.add((id(schema), at))
         if at and type(schema.get("format")) is str:
-            self.found.setdefault(at, set()).add(schema["format"].lower())
+            known = self.found[at]
+            self.found[at] = known._replace(formats=known.formats | {schema["format"].lower()})
         for word in ("allOf", "anyOf", "oneOf", "prefixItems"):
             if type(schema.get(word)) is list:
                 for sub in schema[word]:
@@ -133,7 +142,7 @@ class _Walk:
             for name, sub in members.items():
                 below = f"{at}.{folded(name)}" if at else folded(name)
                 if len(self.found) < MOST_PROPERTIES:
-                    self.found.setdefault(below, set())
+                    self.found.setdefault(below, Property(name))
                     self.visit(sub, below, deep + 1)
 
     def _meant(self, reference: str) -> Any:
@@ -146,8 +155,8 @@ class _Walk:
         return node
 
 
-def properties(schema: Any) -> Mapping[str, frozenset[str]]:
-    """By dotted, folded name (`options.path`; items of arrays have their array's): the formats the schema gives it."""
+def properties(schema: Any) -> Mapping[str, Property]:
+    """By dotted, folded name (`options.path`; items of arrays have their array's): what the schema says of it."""
     walk = _Walk(schema)
     walk.visit(schema, "", 0)
-    return {at: frozenset(formats) for at, formats in walk.found.items()}
+    return walk.found

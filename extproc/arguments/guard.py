@@ -114,7 +114,7 @@ class Guard:
         self._unusable = compiled.message if isinstance(compiled, Problem) else ""
         self._settings, self._tool = settings, tool
         self._known: Mapping[str, _Rule | None] = {
-            at: self._rule(at, formats) for at, formats in properties(input_schema).items()
+            at: self._rule(at, *known) for at, known in properties(input_schema).items()
         }
         self.notes: tuple[str, ...] = (
             (self._unusable,) if self._unusable else self._schema.notes if self._schema else ()
@@ -144,7 +144,7 @@ class Guard:
             below = name if name.islower() and name.isascii() else folded(name)
             if at:
                 below = f"{at}.{below}"
-            rule = known[below] if below in known else self._rule(below, frozenset())
+            rule = known[below] if below in known else self._rule(below, name)
             if above is not None and above.declared:
                 rule = _joined(rule, above)
             if rule is not None or type(value) is dict or type(value) is list:
@@ -179,10 +179,10 @@ class Guard:
             if message:
                 found.append(Finding(name, _pointer(where), message))
 
-    def _rule(self, at: str, formats: frozenset[str]) -> _Rule | None:
-        """What holds for the argument of this dotted, folded name; None for nothing."""
-        settings, name = self._settings, at.rpartition(".")[2]
-        usual = default_checks(name, formats, self._tool) if settings.defaults else ()
+    def _rule(self, at: str, written: str, formats: frozenset[str] = frozenset()) -> _Rule | None:
+        """What holds for the argument of this dotted, folded name, written so; None for nothing."""
+        settings, name = self._settings, folded(written)
+        usual = default_checks(written, formats, self._tool) if settings.defaults else ()
         checks: dict[str, Check | None] = {}
         declared: dict[str, Check] = {}
         for each in settings.checks:

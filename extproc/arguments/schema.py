@@ -21,6 +21,7 @@ MAX_DEPTH = 100
 MAX_WORK = 5_000_000
 """Visits of a subschema to a value that one validation may take: well under a second."""
 
+_HUGE = 1 << 8_192  # beyond some 4,300 digits the validator takes any integer for one within all limits
 _FEW = 2_000  # visits up to which all findings are collected; the validator makes every error before giving the first
 _PATTERNS = jsonschema_rs.RegexOptions(size_limit=1 << 20, dfa_size_limit=1 << 20)
 _UNEXPECTED = (
@@ -47,6 +48,7 @@ class Size(NamedTuple):
 
     depth: int  # containers inside one another; 1 for an object without containers
     values: int  # all values and members, containers included
+    huge: bool = False  # whether there is an integer that the validator does not compare
 
 
 class ToolSchema:
@@ -87,7 +89,9 @@ class ToolSchema:
 
         `size` is what `measure` says of the arguments, for callers that know it already.
         """
-        depth, values = size or measure(arguments)
+        depth, values, huge = size or measure(arguments)
+        if huge:
+            return (Finding("schema", "", "The arguments hold an integer of more digits than any use has."),)
         if depth > MAX_DEPTH:
             return (Finding("schema", "", f"The arguments nest deeper than {MAX_DEPTH} levels; send a flatter value."),)
         work = values * self._costs[min(depth, len(self._costs) - 1)]
@@ -115,16 +119,21 @@ class ToolSchema:
 
 def measure(value: Any) -> Size:
     """Depth and number of values of a JSON value, without recursion; the depth is not counted beyond MAX_DEPTH + 1."""
-    depth, values, level = 0, 1, [value] if type(value) in (dict, list) else []
+    depth, values, huge, level = 0, 1, False, [value] if type(value) in (dict, list) else []
     while level and depth <= MAX_DEPTH:
         depth += 1
         below: list[Any] = []
         for node in level:
             children = node.values() if type(node) is dict else node
             values += len(children)
-            below += [child for child in children if type(child) is dict or type(child) is list]
+            for child in children:
+                kind = type(child)
+                if kind is dict or kind is list:
+                    below.append(child)
+                elif kind is int and not -_HUGE < child < _HUGE:
+                    huge = True
         level = below
-    return Size(depth, values)
+    return Size(depth, values, huge)
 
 
 def _dialect(name: object) -> type[jsonschema_rs.Validator] | None:
