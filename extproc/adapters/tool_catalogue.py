@@ -38,7 +38,8 @@ MAX_VARIANTS = 64
 _MAX_FILE = 2 * MAX_BYTES
 _MAX_NAME = 1024  # characters
 _MAX_UNCOUNTED = 2 * MAX_TOOLS
-_MAX_DECODED = 4096
+_MAX_DECODED = 20_000
+_MAX_DECODED_BYTES = 32 * 1024 * 1024  # as JSON; in memory some five times as much
 _VERSION = 1
 _NOT_KEPT = b"null"  # in the place of a definition
 _LATER = 0.001  # seconds
@@ -126,17 +127,21 @@ class ToolCatalogue:
         self._clock = clock
         self._known: dict[str, _Server] = {}
         self._decoded: dict[tuple[str, str], tuple[bytes, JsonObject | None]] = {}
+        self._decoded_bytes = 0
 
     def definition(self, server: str, tool: str) -> JsonObject | None:
-        """The newest definition that was seen, None if none was. Not to be changed by the caller."""
+        """The newest definition that was seen, None if none was. Not to be changed by the caller. While it stays the
+        newest, it is nearly always the same object: what is compiled from it can be kept by its identity."""
         known = self._find(server, tool)
         if known is None:
             return None
         decoded = self._decoded.get((server, tool))
         if decoded is None or decoded[0] is not known.raw:
-            if len(self._decoded) >= _MAX_DECODED:
+            if len(self._decoded) >= _MAX_DECODED or self._decoded_bytes > _MAX_DECODED_BYTES:
                 self._decoded.clear()
+                self._decoded_bytes = 0
             decoded = known.raw, _object(known.raw)
+            self._decoded_bytes += len(known.raw)
             self._decoded[server, tool] = decoded
         return decoded[1]
 

@@ -311,3 +311,20 @@ async def test_two_definitions_of_one_moment_are_settled_the_same_way_by_both(tm
     await one.poll()
     await two.poll()
     assert file(tmp_path).stat().st_ino == before
+
+
+def test_what_is_decoded_stays_the_same_object_until_the_definition_changes_and_is_bounded(
+    clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one = catalogue(None, clock)
+    one.learn("crm", [TOOL])
+    before = one.definition("crm", "find")
+    one.learn("crm", [{**TOOL, "_meta": {}}])
+    assert one.definition("crm", "find") is before
+    one.learn("crm", [newer("b")])
+    assert one.definition("crm", "find") == newer("b")
+    monkeypatch.setattr(tool_catalogue, "_MAX_DECODED_BYTES", 1_000)
+    one.learn("crm", [{"name": f"t{number}", "title": "x" * 200} for number in range(50)])
+    for number in range(50):
+        assert one.definition("crm", f"t{number}") is not None
+        assert len(one._decoded) <= 10
