@@ -52,7 +52,9 @@ _HEX = frozenset("0123456789abcdefABCDEF")
 _UPPER = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_")
 _QUOTES = str.maketrans("", "", " '\"`[]{}^!\\,*")
 _DOTTED = ".'\"`[{^ ?*\\"  # what a dot segment can begin with, bare or in disguise
-_AROUND = " \t'\"`<>|@=,;"
+_AROUND = " \t'\"`<>"
+_MARKS = ("@/", "=/", ",/", ";/", "|/", "</", ">/", " /", "(/", "[/", "{/", "+/")
+_CLOSING = ")]},;|> "
 
 # A path taken apart: what it starts from ("" relative, "/", "c:/" or "//"), then its segments, empty and "." left out.
 Parts = tuple[str, tuple[str, ...]]
@@ -107,12 +109,12 @@ class Path:
             return False
         low = value.lower()
         segments = low.split("/")
-        if value[:1] == "/" and (segments[1] in _FIRST or len(segments[1]) == 1):
+        if value[:1] == "/" and (segments[1] in _FIRST or len(segments[1]) == 1 or "[" in segments[1]):
             return False
         last = segments[-1]
         return (
-            "/.env" not in low
-            and low[:4] != ".env"
+            ".env" not in low
+            and low[:1] != "-"
             and _WATCHED.isdisjoint(segments)
             and last.partition(".")[0].rstrip() not in DEVICES
             and " " not in (low[-1:], last[:1])
@@ -120,6 +122,10 @@ class Path:
             and "./" not in low
             and ".[" not in low
             and "[." not in low
+            and ",/" not in low
+            and "=/" not in low
+            and "(/" not in low
+            and "[/" not in low
             and low[-1:] not in "./"
         )
 
@@ -129,7 +135,7 @@ class Path:
             return CONTROLS
         if not reading.isascii() and _broken(reading):
             return CODED
-        text = reading.strip(_AROUND[:8])
+        text = reading.strip(_AROUND)
         problem = _variables(text) or self._scheme(text)
         if problem or _store(text):
             return problem or (OUTSIDE if self._roots else "")
@@ -140,7 +146,7 @@ class Path:
             problem = self._names(text.replace("\\", "/"), plain, windows=True)
         if not problem and self._posix and not (self._windows and "\\" not in text):
             problem = self._names(text, plain, windows=False)
-        return problem or self._leading(text)
+        return problem or self._embedded(text)
 
     def _scheme(self, text: str) -> str:
         """What is wrong with a URL in the place of a path; `file:///` and the stores' own are paths."""
@@ -203,7 +209,7 @@ class Path:
         if self._roots and (start or self._relative):
             if not self._within((start, low if start not in ("", "/") else tuple(trail))):
                 return OUTSIDE
-        elif start and _sensitive(low, drive=start != "/", windows=self._windows):
+        elif start and _sensitive(low, start != "/", self._windows):
             return PLACE
         if start and ("proc" in low[:2] or "dev" in low[:2]) and _link(low):
             return PLACE
@@ -224,13 +230,17 @@ class Path:
             return "" if user[:1] == "$" else HOME
         return HOME if user and (user in "+-" or user.replace("_", "").replace("-", "").isalnum()) else ""
 
-    def _leading(self, text: str) -> str:
-        """`@/etc/passwd`, `</etc/passwd`: the marks by which command lines read a file."""
-        stripped = text.lstrip(_AROUND)
-        if stripped is text or stripped == text or stripped[:1] not in ("/", "\\"):
-            return ""
-        segments = [segment.lower() for segment in stripped.replace("\\", "/").split("/") if segment not in ("", ".")]
-        return PLACE if _sensitive(tuple(segments), drive=False, windows=self._windows) else ""
+    def _embedded(self, text: str) -> str:
+        """`@/etc/passwd`, `--file=/etc/passwd`, `a,/etc/passwd`: places behind the marks of command lines and lists."""
+        if text[:1] == "-":
+            text = "=/" + text.partition("/")[2]
+        for mark in _MARKS:
+            if mark in text:
+                for piece in text.split(mark)[1:]:
+                    segments = [segment for segment in piece[:80].lower().split("/") if segment not in ("", ".")]
+                    if segments and _sensitive((*segments[:-1], segments[-1].rstrip(_CLOSING)), False, self._windows):
+                        return PLACE
+        return ""
 
 
 def _start(text: str, windows: bool) -> tuple[str, str]:
@@ -294,6 +304,8 @@ def _variables(text: str) -> str:
                 return VARIABLE
             if after in "/\\" and name.lower() in ("home", "pwd", "pshome", "profile", "psscriptroot"):
                 return VARIABLE
+    if "!" in text and any(name.lower() in VARIABLES for name in text.split("!")[1:-1]):
+        return VARIABLE
     if "%" in text:
         for name in text.split("%")[1:-1]:
             if name.lower() in VARIABLES:
@@ -329,10 +341,9 @@ def _broken(text: str) -> bool:
     return False
 
 
-def _sensitive(low: tuple[str, ...], *, drive: bool, windows: bool) -> bool:
+def _sensitive(low: tuple[str, ...], drive: bool, windows: bool) -> bool:
     """Whether the segments of an absolute path, in lower case, lead to the machine's own places."""
-    if low[:1] == ("private",):
-        low = low[1:]
+    low = _unmounted(low)
     if "/".join(low[:2]) in ORDINARY:
         return False
     if windows and not drive:
@@ -344,13 +355,31 @@ def _sensitive(low: tuple[str, ...], *, drive: bool, windows: bool) -> bool:
     return (windows and _in(low, WINDOWS_PLACES)) or (not drive and _in(low, POSIX_PLACES))
 
 
+def _unmounted(low: tuple[str, ...]) -> tuple[str, ...]:
+    """The same place by the shortest of its macOS names, shell quotes and braces in its first segments undone."""
+    if low[:1] == ("private",):
+        low = low[1:]
+    elif low[:3] == ("system", "volumes", "data"):
+        low = low[3:]
+    elif low[:1] == ("volumes",):
+        low = low[2:]
+    first = "".join(low[:2])
+    if first.isalnum():
+        return low
+    alternatives = low[0].replace("{", "").replace("}", "").split(",") if low else []
+    place = next((name for name in alternatives if name in POSIX_PLACES), "") or "".join(low[:1])
+    if "*" in place or "?" in place:
+        return ("dev", "*")  # a wildcard stands for any of the places
+    return tuple(segment.translate(_QUOTES) for segment in (place, *low[1:3])) + low[3:]
+
+
 def _in(low: tuple[str, ...], places: frozenset[str]) -> bool:
     return any("/".join(low[:depth]) in places for depth in (1, 2, 3))
 
 
 def _link(low: tuple[str, ...]) -> bool:
     """Links that lead anywhere from everywhere, whatever the roots: a process's root, directory and descriptors."""
-    place = low[1:] if low[:1] == ("private",) else low
+    place = _unmounted(low)
     return (place[:1] == ("proc",) and not {"root", "cwd", "fd", "exe", "map_files"}.isdisjoint(place[2:])) or (
         place[:1] == ("dev",) and place[1:2] in (("fd",), ("tcp",), ("udp",))
     )
@@ -358,7 +387,8 @@ def _link(low: tuple[str, ...]) -> bool:
 
 def _secret(low: tuple[str, ...]) -> bool:
     for number, segment in enumerate(low):
-        if segment in SECRET_NAMES:
+        segment = segment.rstrip("~")
+        if segment in SECRET_NAMES or segment[-4:] == ".env":
             return True
         follower = SECRET_PAIRS.get(segment)
         if follower is not None and (low[number + 1] if number + 1 < len(low) else "") in follower:
@@ -369,6 +399,6 @@ def _secret(low: tuple[str, ...]) -> bool:
 
 
 _FIRST = {place.partition("/")[0] for place in POSIX_PLACES | WINDOWS_PLACES | WINDOWS_OTHERS} | {
-    "private", "mnt", "cygdrive",
+    "private", "mnt", "cygdrive", "volumes",
 }  # fmt: skip
 _WATCHED = SECRET_NAMES | frozenset(SECRET_PAIRS) | {"."} | DEVICES

@@ -180,6 +180,8 @@ class Url:
 
     def _links(self, reading: str) -> bool:
         """Whether one of the URLs inside, wherever it stands, is of a dangerous kind or leads to a host not public."""
+        if "\\" in reading and self._links(reading.replace("\\", "")):
+            return True  # who skips a backslash may find another host than who takes it for a slash
         pieces = reading.replace("\\", "/").split(":/", _NESTED + 1)
         if len(pieces) > _NESTED + 1:
             return True
@@ -199,7 +201,7 @@ class Url:
         """Whether a parameter that servers follow, with a scheme or without, leads where the tool must not go."""
         for pair in reading.replace("?", "&").replace("#", "&").replace(";", "&").split("&"):
             name, equals, value = pair.partition("=")
-            if not equals or name.lower() not in _FOLLOWED:
+            if not equals or name.rstrip("]").rpartition("[")[2].lower() not in _FOLLOWED:
                 continue
             value = value.strip()
             scheme, rest = _scheme(value)
