@@ -12,7 +12,7 @@ of a stream is made anew from the fields that clients know, so that no line can 
 """
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Protocol
 
 from extproc.errors import Uninspectable
 from extproc.exchange import json_body, sse
@@ -33,6 +33,7 @@ _LISTS = (
     ("resources", "resource", "uri"),
     ("resourceTemplates", "resource_template", "uriTemplate"),
 )
+_STOPPED: Any = object()
 _BOM = b"\xef\xbb\xbf"  # some readers drop it and then see JSON
 _HEADS = {name: b"event: " + name.encode() + b"\n" for name in ("message", "endpoint", "ping")} | {"": b""}
 _RETRY_DIGITS = 9  # milliseconds: eleven days
@@ -43,12 +44,28 @@ _PATH = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz01234567
 Finish = Callable[[Any], None]
 
 
-def answer(call: McpCall, mask: TextFilter | None, visible: Visible | None, finish: Finish | None = None) -> Answer:
-    """A reader for the answer to `call`. `visible` None shows everything; `mask` None masks nothing. `finish` changes
-    each message in place, last of all."""
-    if mask is None and visible is None and finish is None:
+class Watch(Protocol):
+    """Sees each message first, and may change it in place. `size`: the bytes it came in. `notes` are for the audit."""
+
+    notes: tuple[str, ...]
+
+    def __call__(self, message: Any, size: int) -> bool:
+        """Whether the message may go on at all."""
+        ...
+
+
+def answer(
+    call: McpCall,
+    mask: TextFilter | None,
+    visible: Visible | None,
+    finish: Finish | None = None,
+    watch: Watch | None = None,
+) -> Answer:
+    """A reader for the answer to `call`. `visible` None shows everything; `mask` None masks nothing. `watch` sees each
+    message first; `finish` changes it in place, last of all."""
+    if mask is None and visible is None and finish is None and watch is None:
         return Unchanged()
-    return McpAnswer(call, mask, visible, finish)
+    return McpAnswer(call, mask, visible, finish, watch)
 
 
 class Unchanged:
@@ -83,7 +100,7 @@ class McpAnswer:
 
     framing = "text/event-stream"
     # fmt: off
-    __slots__ = ("_endpoint", "_failed", "_finish", "_mask", "_max_event", "_modern", "_reader", "_visible",
+    __slots__ = ("_endpoint", "_failed", "_finish", "_mask", "_max_event", "_modern", "_reader", "_visible", "_watch",
                  "finish_reasons", "model", "notes", "usage")
     # fmt: on
 
@@ -93,6 +110,7 @@ class McpAnswer:
         mask: TextFilter | None,
         visible: Visible | None,
         finish: Finish | None = None,
+        watch: Watch | None = None,
         *,
         max_event: int = sse.MAX_EVENT,
     ) -> None:
@@ -103,6 +121,7 @@ class McpAnswer:
         self._mask = None if mask is None else MessageMask(mask, call.id if call.kind == "request" else None)
         self._visible = visible
         self._finish = finish
+        self._watch = watch
         self._modern = call.era == "modern"
         self._endpoint = call.kind == "stream"
         self._max_event = max_event
@@ -111,7 +130,12 @@ class McpAnswer:
 
     def document(self, body: bytes) -> bytes:
         """A whole JSON answer. No body (202) stays none; what is not JSON raises `Uninspectable`."""
-        return json_body.encode(self._inspect(json_body.decode_any(body))) if body else body
+        if not body:
+            return body
+        inspected = self._inspect(json_body.decode_any(body), len(body))
+        if inspected is _STOPPED:
+            raise Uninspectable("It asks the client for something that policy does not let the server ask for.")
+        return json_body.encode(inspected)
 
     def feed(self, chunk: bytes) -> bytes:
         if self._failed is not None:
@@ -149,7 +173,10 @@ class McpAnswer:
             new = self._address(data)
         else:
             try:
-                new = json_body.encode(self._inspect(json_body.decode_any(data)))
+                message = self._inspect(json_body.decode_any(data), len(data))
+                if message is _STOPPED:
+                    return b""
+                new = json_body.encode(message)
             except Uninspectable:
                 if name in ("", "message") or data.startswith(_BOM):
                     raise
@@ -195,10 +222,19 @@ class McpAnswer:
             raise Uninspectable("An event of the answer is not UTF-8.") from None
         return self._mask.text(plain).encode("utf-8")
 
-    def _inspect(self, message: Any) -> Any:
-        """One message, or each of a batch (2025-03-26 lets servers answer in batches)."""
+    def _inspect(self, message: Any, size: int) -> Any:
+        """One message, or each of a batch (2025-03-26 lets servers answer in batches); `_STOPPED` for one that may not
+        go on."""
         if type(message) is list:
-            return [self._inspect(item) for item in message]
+            seen = [self._inspect(item, size) for item in message]
+            return [item for item in seen if item is not _STOPPED]
+        watch = self._watch
+        if watch is not None:
+            passes = watch(message, size)
+            for note in watch.notes:
+                self._note(note)
+            if not passes:
+                return _STOPPED
         if type(message) is dict and type(message.get("result")) is dict:
             self._show(message["result"])
         if self._mask is not None:

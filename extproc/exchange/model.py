@@ -70,6 +70,7 @@ class McpCall:
     version: str = ""
     arguments: JsonObject = field(default_factory=dict, repr=False)
     doc: JsonObject = field(default_factory=dict, repr=False)
+    recorded: str = field(default="", repr=False)  # the arguments as the audit tells them: masked, cut
 
 
 @dataclass(slots=True)

@@ -41,6 +41,8 @@ class Reason(StrEnum):
     SERVER_NOT_ALLOWED = "server-not-allowed"
     SERVER_UNKNOWN = "server-unknown"
     TOOL_NOT_ALLOWED = "tool-not-allowed"
+    TOOL_NOT_APPROVED = "tool-not-approved"
+    ARGUMENT_REFUSED = "argument-refused"
     METHOD_NOT_ALLOWED = "method-not-allowed"
     CONDITION_FALSE = "condition-false"
     CONDITION_ERROR = "condition-error"
@@ -114,6 +116,10 @@ REASONS: dict[Reason, Explained] = {
     Reason.SERVER_NOT_ALLOWED: Explained(403, "You may not use this MCP server. Ask your platform team for access."),
     Reason.SERVER_UNKNOWN: Explained(404, "No such MCP server here. Check the URL: /mcp/<server>."),
     Reason.TOOL_NOT_ALLOWED: Explained(403, "Policy does not let you call this tool. Go on without it."),
+    Reason.TOOL_NOT_APPROVED: Explained(
+        403, "This tool is not, or no longer, the one that was approved. Go on without it, and tell your platform team."
+    ),
+    Reason.ARGUMENT_REFUSED: Explained(403, "An argument of this call is not accepted. Correct it and call again."),
     Reason.METHOD_NOT_ALLOWED: Explained(403, "Policy does not let you use this MCP method on this server."),
     Reason.CONDITION_FALSE: Explained(403, "A policy covers you, but its condition does not hold for this call."),
     Reason.CONDITION_ERROR: Explained(403, "A policy's condition could not be evaluated. Tell your platform team."),

@@ -56,6 +56,7 @@ from extproc.policy.runtime import (
 )
 from extproc.policy.sensitivity import DataClass, named
 from extproc.policy.subjects import candidate_index
+from extproc.policy.tool_compile import compile_rules
 
 LARGEST_KEYS = 1 << 20  # bytes
 
@@ -116,7 +117,7 @@ class _Compiler:
             masking=masking,
             combined=combiner(profiles, masking),
             names=names,
-            exposing=any(server.data_class > DataClass.PUBLIC for server in servers.values()),
+            exposing=any(s.data_class > DataClass.PUBLIC or s.rules.classes for s in servers.values()),
             warnings=tuple(
                 _observes(document) for document, spec in self._of(AgentPolicySpec) if spec.mode == "observe"
             ),
@@ -224,6 +225,7 @@ class _Compiler:
             level,
             seconds(spec.remember_for),
             trusted=spec.trusted,
+            rules=compile_rules(document, spec, self._problems),
             oauth=self._oauth(document, spec),
             delegation=compile_delegation(spec.credential, upstream.name, Path(document.raw.folder)),
         )

@@ -283,7 +283,9 @@ def _routed(
         if model.sticky == "none":
             return str(request.get("id", "")).encode()
         caller = f"{identity.issuer}\0{identity.subject}\0{model.name}\0".encode()
-        return caller if model.sticky == "caller" else caller + opening(call)
+        # Who goes on with a response (`previous_response_id`) must be who gave it: its id does not say who that was.
+        keeps_state = call.dialect == "openai-responses"
+        return caller if model.sticky == "caller" or keeps_state else caller + opening(call)
 
     found = legs(model, call.dialect, level, Facts(made), key)
     if isinstance(found, NoTarget):

@@ -13,11 +13,12 @@ from extproc.policy.decide import decide_mcp, visible
 from extproc.policy.decision import Decision
 from extproc.policy.methods import act_of
 from extproc.policy.runtime import McpServer, Policy
-from extproc.session import forwarding, protected_resource
+from extproc.session import forwarding, protected_resource, tool_guard
 from extproc.session.actions import Pairs, RequestBodyReply, RequestHeadersReply
 from extproc.session.delegation import with_credential
 from extproc.session.ports import Injected, Ports
 from extproc.session.stages import Admitted, Forward, Judged, Limits, Refused, RequestFacts, Waiting, key_of
+from extproc.session.tool_watch import ToolWatch
 from extproc.session.voice import McpVoice
 
 # MCP reports an oversized or badly coded body before there is any message to answer.
@@ -75,13 +76,19 @@ def _decide(
 ) -> Forward | Refused | Waiting:
     known = partial(ports.tools.definition, server.name)
     decision = decide_mcp(policy, admitted.identity, server, full, RequestFacts(admitted), known)
-    call = replace(full, arguments={}, doc={})  # a stream may be open for hours: it needs only what the call was
+    # A stream may be open for hours: it needs only what the call was.
+    call = replace(full, arguments={}, doc={}, recorded=tool_guard.recorded(server, full))
     voice = McpVoice(call)
     if not decision.allowed:
         return Refused(Refusal.of(decision.reason, message=decision.message), voice, call, decision)
     more = protected_resource.step_up(server, admitted.identity, _tool(full), admitted.arrived.document)
     if more is not None:
         return Refused(more, voice, call, decision)
+    if full.method == "tools/call":
+        guarded = tool_guard.refusal(server, full, known(full.name), wall)
+        if guarded is not None:
+            return Refused(guarded, voice, call, decision)
+    tool_guard.restrict(server, full)
     caller = key_of(admitted.identity)
     handles = _opened(admitted, server, full, ports, caller)
     if isinstance(handles, Refusal):
@@ -104,8 +111,9 @@ def _decide(
 def _forward(allowed: _Allowed, injected: Injected, policy: Policy, ports: Ports, wall: float) -> Forward:
     """The request that the server gets, and how its answer will be read."""
     admitted, server, call, caller = allowed.admitted, allowed.server, allowed.call, allowed.caller
-    if server.data_class and not act_of(allowed.full).opens:  # to open or to list is to see nothing yet
-        ports.exposure.touched(caller, server.data_class, wall, server.remember)
+    level = server.rules.data_class(allowed.full.name, server.data_class)
+    if level and not act_of(allowed.full).opens:  # to open or to list is to see nothing yet
+        ports.exposure.touched(caller, level, wall, server.remember)
     remove = forwarding.stripped(admitted.headers, tuple(name for name, _ in injected.headers), admitted.token)
     masking = allowed.decision.obligations.masking
     mask = masking.start() if masking is not None else None
@@ -117,8 +125,10 @@ def _forward(allowed: _Allowed, injected: Injected, policy: Policy, ports: Ports
     task = ports.seal.closer("task", server.name, caller)
     state = ports.seal.closer("state", server.name, caller)
 
+    watch = ToolWatch(server, call, ports.tools, wall)
+
     def read() -> Answer:
-        return mcp.answer(call, mask, shown, lambda message: mcp_handles.given_out(message, task, state))
+        return mcp.answer(call, mask, shown, lambda message: mcp_handles.given_out(message, task, state), watch)
 
     # Any MCP answer may carry a list to be filtered (a GET stream answers other requests too): it must be readable.
     strict = call.kind in ("request", "stream")
@@ -133,6 +143,7 @@ def _forward(allowed: _Allowed, injected: Injected, policy: Policy, ports: Ports
         sent=len(sent),
         secret=injected.secret,
         session=ports.seal.closer("session", server.name, caller),
+        watch=watch,
     )
     return Forward(judged, reply)
 

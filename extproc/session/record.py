@@ -19,6 +19,7 @@ from extproc.session.stages import Arrived, Judged
 
 _MAX = 256  # characters kept of anything a client could make long
 _MAX_TOOLS = 64
+_MAX_ID = 64
 _NOT_APPLIED = frozenset({"answer-not-read", "binary-not-inspected", "state-not-inspected"})
 _PHASES = (
     ("keys", "start", "keys"),
@@ -122,6 +123,10 @@ def _what(entry: dict[str, Any], call: LlmCall | McpCall | None) -> None:
         entry["method"] = call.method[:_MAX]
         entry["name"] = _bare(call.name)[:_MAX]
         entry["version"] = call.version[:_MAX]
+        if call.id is not None:
+            entry["rpc_id"] = str(call.id)[:_MAX_ID]
+        if call.recorded:
+            entry["arguments"] = call.recorded
         entry["operation"] = call.method[:_MAX]
 
 
@@ -170,6 +175,11 @@ def _cost(entry: dict[str, Any], ended: Ended) -> None:
     said = ended.decision.obligations.not_inspected if ended.decision is not None else ()
     notes = (*said, *(mode.notes if mode is not None else ()), *(answer.notes if answer is not None else ()))
     entry["obligations"] = _done(judged, mode)
+    watch = judged.watch if judged is not None else None
+    if watch is not None and watch.summary:
+        entry["result"] = watch.summary
+    if watch is not None and watch.score:
+        entry["screening"] = {"score": watch.score, "signals": list(watch.signals)}
     entry["guards_not_applied"] = [note for note in notes if note in _NOT_APPLIED]
     entry["notes"] = [note for note in notes if note not in _NOT_APPLIED]
     entry["masked"] = dict(mask.counts) if mask is not None else {}

@@ -20,6 +20,7 @@ from extproc.identity.model import Identity
 from extproc.policy.decision import Decision, Leg
 from extproc.policy.runtime import McpServer
 from extproc.session.actions import RequestBodyReply, RequestHeadersReply
+from extproc.session.tool_watch import ToolWatch
 from extproc.session.voice import Voice
 
 
@@ -81,6 +82,7 @@ class Judged:
     strict: bool
     sent: int
     secret: bytes = field(default=b"", repr=False)
+    watch: ToolWatch | None = None
     leg: Leg | None = None
     reply: Reply | None = None
     dropped: tuple[str, ...] = ()

@@ -186,6 +186,7 @@ class Gateway:
                 lock=str(self._folder / "stdout.lock"),
                 exposure=str(self._folder / "exposure"),
                 seal=str(self._seal()),
+                tools=str(self._folder / "tools"),
                 drain=settings.drain,
                 max_request_bytes=settings.max_request_bytes,
                 max_answer_bytes=settings.max_answer_bytes,

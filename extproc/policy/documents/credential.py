@@ -66,8 +66,13 @@ class AzureSecret(Declared):
 class AzureCredential(Declared):
     """Entra ID's access tokens: exactly one of secret, tokenFile and instance."""
 
-    tenant: Text | None = Field(default=None, description="Tenant id; needed unless instance is set.")
-    client_id: Text | None = Field(default=None, description="The application's id, or that of a managed identity.")
+    tenant: Text | None = Field(
+        default=None, description="Tenant id; default with tokenFile: AZURE_TENANT_ID of the gateway."
+    )
+    client_id: Text | None = Field(
+        default=None,
+        description="The application's id, or that of a managed identity; default with tokenFile: AZURE_CLIENT_ID.",
+    )
     secret: AzureSecret | None = Field(default=None, description="The application's secret.")
     token_file: Text | None = Field(
         default=None, description="A federated token (workload identity), relative to the document's folder."
@@ -89,8 +94,8 @@ class AzureCredential(Declared):
                 if given
                 else "says not how; give one of secret, tokenFile, instance"
             )
-        if not self.instance and (self.tenant is None or self.client_id is None):
-            raise ValueError("needs tenant and clientId with secret or tokenFile")
+        if self.secret is not None and (self.tenant is None or self.client_id is None):
+            raise ValueError("needs tenant and clientId with secret")
         return self
 
 

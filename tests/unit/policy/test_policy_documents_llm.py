@@ -89,12 +89,12 @@ def compiled(tmp_path, credential: str, url: str = "https://host.example"):
         ),
         pytest.param(
             "{azure: {secret: {env: S}}}",
-            ".azure: needs tenant and clientId with secret or tokenFile",
+            ".azure: needs tenant and clientId with secret",
             id="azure, whose",
         ),
         pytest.param(
-            "{azure: {tokenFile: t, tenant: t}}",
-            ".azure: needs tenant and clientId with secret or tokenFile",
+            "{azure: {secret: {env: S}, tenant: t}}",
+            ".azure: needs tenant and clientId with secret",
             id="azure, half of whose",
         ),
         pytest.param(

@@ -1,0 +1,90 @@
+"""What one MCP server's tools are held to, compiled: guards of arguments, approved definitions, caps, screening.
+
+Knows definitions and arguments as values; where definitions come from is the caller's affair. Guards are compiled when
+a tool is first called and kept, because a definition is known only once its server has listed it.
+"""
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from extproc.arguments.checks import Finding
+from extproc.arguments.guard import Guard, Settings, compile_guard
+from extproc.exchange.model import JsonObject
+from extproc.policy.names import Names
+from extproc.policy.sensitivity import DataClass
+from extproc.tools.manifest import Manifest
+from extproc.tools.pins import Pins
+
+Standing = Literal["approved", "unknown", "changed"]
+Treatment = Literal["off", "flag", "strip", "refuse"]
+
+_MOST_GUARDS = 20_000
+
+
+@dataclass(frozen=True, slots=True)
+class Screening:
+    """What is done with texts that speak to the model, and from which score on they count as grave."""
+
+    descriptions: Treatment = "refuse"
+    results: Treatment = "strip"
+    refuse_at: int = 70
+
+
+@dataclass(frozen=True, slots=True)
+class Approval:
+    """Which definitions somebody has approved. `drift` and `unknown`: whether such a tool is refused."""
+
+    pins: Pins | Manifest
+    drift: bool = True
+    unknown: bool = True
+    expires: float | None = None  # Unix time after which nobody has approved anything
+
+    def standing(self, definition: JsonObject, wall: float) -> Standing:
+        """`wall` is Unix time."""
+        if self.expires is not None and wall > self.expires:
+            return "unknown"
+        found = self.pins.check(definition)
+        return "approved" if found in ("pinned", "signed") else "changed" if found == "changed" else "unknown"
+
+    def refuses(self, standing: Standing) -> bool:
+        return (standing == "changed" and self.drift) or (standing == "unknown" and self.unknown)
+
+
+@dataclass(slots=True)
+class ToolRules:
+    """Everything a server's tools are held to. Frozen but for the guards it has compiled so far."""
+
+    settings: tuple[tuple[Names, Settings], ...] = ()  # the last one is for every tool
+    approval: Approval | None = None
+    screening: Screening = Screening()
+    max_bytes: int = 4 << 20
+    truncates: bool = True
+    classes: tuple[tuple[Names, DataClass], ...] = ()
+    denied: frozenset[str] = frozenset()  # of sampling, elicitation and roots
+    records_arguments: bool = True
+    _guards: dict[str, tuple[JsonObject | None, Guard]] = field(default_factory=dict, repr=False)
+
+    def problems(self, tool: str, definition: JsonObject | None, arguments: JsonObject) -> tuple[Finding, ...]:
+        """What is wrong with the arguments of a call; () if nothing is. Without a definition there is no schema to hold
+        them against; every other check counts."""
+        known = self._guards.get(tool)
+        if known is None or known[0] is not definition:
+            if len(self._guards) >= _MOST_GUARDS:  # names are the caller's to choose; definitions are not
+                self._guards.clear()
+            known = self._guards[tool] = (definition, self._compiled(tool, definition))
+        return known[1].problems(arguments)
+
+    def data_class(self, tool: str, otherwise: DataClass) -> DataClass:
+        """The class of what a tool gives out."""
+        for names, level in self.classes:
+            if names(tool):
+                return level
+        return otherwise
+
+    def _compiled(self, tool: str, definition: JsonObject | None) -> Guard:
+        settings = next((each for names, each in self.settings if names(tool)), Settings())
+        schema = definition.get("inputSchema") if definition is not None else None
+        said = definition.get("description") if definition is not None else None
+        return compile_guard(
+            schema if type(schema) is dict else None, settings, tool, said if type(said) is str else ""
+        )
