@@ -1,4 +1,4 @@
-"""The verdict on a text: one pass that finds nothing in most texts, then closer looks at what it found.
+"""The verdict on a text: three passes that find nothing in most texts, then closer looks at what it found.
 
 A text that only talks about prompt injection quotes its phrases; what is quoted there weighs less. That is a discount
 for security articles and can be had by an attacker too, so it lowers a score and never removes a signal, and it is not
@@ -30,7 +30,6 @@ HIDDEN = Sign("hidden-orders", "What it hides from its reader gives the model or
 WRITTEN = Sign("encoded-orders", "Decoded, a part of it gives the model orders.", description=75, result=60)
 DISGUISED = Sign("disguised-orders", "Orders are written with disguised or split letters.", description=70, result=55)
 
-_RULES: tuple[Rule, ...] = (*orders.RULES, *languages.RULES, *errands.RULES, *roles.RULES, *direction.RULES)
 _LOOKS: tuple[tuple[tuple[str, ...], Callable[[str], Sight], Sign], ...] = (
     (invisible.GATE, invisible.look, HIDDEN),
     (terminal.GATE, terminal.look, HIDDEN),
@@ -39,16 +38,18 @@ _LOOKS: tuple[tuple[tuple[str, ...], Callable[[str], Sight], Sign], ...] = (
     (exfiltration.GATE, exfiltration.look, WRITTEN),
     (encoded.GATE, encoded.look, WRITTEN),
 )
-# Pattern number to rule (>= 0) or closer look (-1 - its place).
-_PATTERNS: list[str] = []
-_OWNER: list[int] = []
-for _number, _rule in enumerate(_RULES):
-    _PATTERNS += map(phrase, _rule.patterns)
-    _OWNER += [_number] * len(_rule.patterns)
-for _number, (_gate, *_) in enumerate(_LOOKS):
-    _PATTERNS += _gate
-    _OWNER += [-1 - _number] * len(_gate)
-_ALL = Phrases(_PATTERNS)
+_RULE_GROUPS = (  # what is looked for in one pass; by measurement, see `Phrases`
+    (*languages.RULES, *roles.RULES),
+    (*orders.RULES, *direction.RULES),
+    errands.RULES,
+)
+_RULES: tuple[Rule, ...] = tuple(rule for group in _RULE_GROUPS for rule in group)
+# Pattern number to rule (>= 0) or closer look (-1 - its place). The looks' patterns come first, with the first group.
+_GATES = [gate for gates, *_ in _LOOKS for gate in gates]
+_OWNER = [-1 - number for number, (gates, *_) in enumerate(_LOOKS) for _ in gates]
+_OWNER += [number for number, rule in enumerate(_RULES) for _ in rule.patterns]
+_GROUPS = [[phrase(pattern) for rule in group for pattern in rule.patterns] for group in _RULE_GROUPS]
+_ALL = Phrases(_GATES + _GROUPS[0], *_GROUPS[1:])
 
 _ABOUT = Pattern(
     r"prompt[\s-]?injections?|injection attacks?|jail-?break(?:s|ing)?\b|tool poisoning|\battackers?\b|\badversar(?:y|ies|ial)\b|\bred[\s-]team|\bOWASP\b|\bmalicious (?:instructions?|prompts?|content)|\bexfiltration\b|\battacks? (?:such as|like|vector)|\bguardrails? (?:test|detect)|\bclassifier\b"  # noqa: E501

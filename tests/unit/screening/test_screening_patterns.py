@@ -26,7 +26,7 @@ def test_a_phrase_finds(notation, text, found):
 
 
 def test_a_set_answers_which_patterns_occur():
-    phrases = Phrases(["alpha", "beta", "gamma"])
+    phrases = Phrases(["alpha", "beta"], ["gamma"])
     assert sorted(phrases.hits(b"GAMMA and alpha")) == [0, 2]
     assert phrases.hits(b"nothing") == []
 
