@@ -48,6 +48,8 @@ def test_each_kind_of_trouble_has_its_sentence(value, message):
         pytest.param(["/srv/data"], "both", "/srv/data./x", said.OUTSIDE, id="POSIX roots keep their dots"),
         pytest.param(["/srv/data"], "both", "a/b", "", id="a relative path is free under absolute roots"),
         pytest.param(["/srv/data"], "both", "~/x", said.HOME, id="the home is outside"),
+        pytest.param(["/srv/data"], "both", "~$report.docx", "", id="a lock file is no home"),
+        pytest.param(["/srv/data"], "both", "\u200b\\x2e", said.OUTSIDE, id="folded, but its escape left alone"),
         pytest.param(["/srv/data"], "both", "s3://bucket/x", said.OUTSIDE, id="a store is outside"),
         pytest.param(["/srv/data"], "both", "file:///srv/data/x", "", id="a file URL inside"),
         pytest.param(["/srv/data"], "both", "file:///srv/x", said.OUTSIDE, id="a file URL outside"),
