@@ -137,6 +137,7 @@ class Worker:
             loop.add_signal_handler(number, stop.set)
         loop.add_signal_handler(signal.SIGHUP, reload.set)
         await self.watch.first()
+        await self.tools.poll()
         server: Server = GrpcioServer(self, self.settings.address, self.settings.max_request_bytes + _MARGIN)
         await server.start()
         self.serving = True

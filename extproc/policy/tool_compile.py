@@ -6,7 +6,7 @@ from typing import Any
 
 from extproc.arguments.guard import Applied, Settings, allowed, applied, cap
 from extproc.arguments.limits import Size
-from extproc.errors import GatereeveError, Problem
+from extproc.errors import GatereeveError, PolicyError, Problem
 from extproc.policy.documents.mcp_server import MCPServerSpec
 from extproc.policy.documents.tool_rules import ArgumentsSpec, ChecksSpec
 from extproc.policy.envelope import Document
@@ -83,8 +83,10 @@ def _approval(document: Document, spec: MCPServerSpec, problems: list[Problem]) 
             return None
         try:
             pins = pin_files.parse(raw, spec.pins.file)
-        except GatereeveError as error:
-            problems.append(document.raw.problem(("spec", "pins", "file"), f"cannot be used: {error}"))
+        except PolicyError as error:
+            for found in error.problems:
+                said = f"{found.path} {found.message}".strip()
+                problems.append(document.raw.problem(("spec", "pins", "file"), f"cannot be used: {said}"))
             return None
         return Approval(pins, spec.pins.on_drift == "refuse", spec.pins.on_unknown == "refuse")
     if spec.manifest is None:
