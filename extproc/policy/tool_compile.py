@@ -84,8 +84,8 @@ def _approval(document: Document, spec: MCPServerSpec, problems: list[Problem]) 
         try:
             pins = pin_files.parse(raw, spec.pins.file)
         except PolicyError as error:
-            for found in error.problems:
-                said = f"{found.path} {found.message}".strip()
+            for problem in error.problems:
+                said = f"{problem.path} {problem.message}".strip()
                 problems.append(document.raw.problem(("spec", "pins", "file"), f"cannot be used: {said}"))
             return None
         return Approval(pins, spec.pins.on_drift == "refuse", spec.pins.on_unknown == "refuse")
