@@ -133,6 +133,8 @@ class CommandLine:
             return _QUOTED
         if bare.lstrip().startswith("{"):
             return _GROUPS
+        if escapes and (len(bare) - len(bare.rstrip("\\"))) % 2:
+            return _ESCAPES
         return _bare(bare, self.globs) or _nested(text, bare) or self._program(bare)
 
     def _program(self, line: str) -> str:

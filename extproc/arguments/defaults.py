@@ -7,6 +7,7 @@ mean other things elsewhere (`query`, `script`, `args`) count only where the too
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any, NamedTuple
 from unicodedata import normalize
 
@@ -14,6 +15,7 @@ MOST_PROPERTIES = 1_000
 """Places of one schema that are looked at beforehand; arguments elsewhere are looked at when they come."""
 
 _DEEPEST = 12
+_SHORT = 64  # characters of a name whose checks are remembered
 
 
 def _words(text: str) -> frozenset[str]:
@@ -64,6 +66,10 @@ class Tool:
 
 def default_checks(name: str, formats: frozenset[str] = frozenset(), tool: Tool = Tool()) -> tuple[str, ...]:
     """The names of the checks for an argument of this name; formats are those its schema gives it."""
+    return (_remembered if len(name) <= _SHORT else _checks)(name, formats, tool)
+
+
+def _checks(name: str, formats: frozenset[str], tool: Tool) -> tuple[str, ...]:
     words = words_of(name)
     last = words[-1] if words else ""
     found = []
@@ -82,6 +88,11 @@ def default_checks(name: str, formats: frozenset[str] = frozenset(), tool: Tool 
     if last in _ENTRY:
         found.append("argument")
     return tuple(found)
+
+
+# Schemas leave arguments out, and then the same few names come with every call. Names are no secrets; long ones are
+# not kept, so that callers cannot fill the memory.
+_remembered = lru_cache(maxsize=2_048)(_checks)
 
 
 def folded(name: str) -> str:

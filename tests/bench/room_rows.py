@@ -12,6 +12,7 @@ from functools import partial
 from types import ModuleType, SimpleNamespace
 
 from tests.bench import (
+    bench_arguments,
     bench_exchange,
     bench_identity,
     bench_masking,
@@ -55,6 +56,8 @@ def _measured() -> Iterator[Row]:
         yield Row(SECTION, f"translation: {name}", value, budget=target)
     for name, value, target in bench_mcp.rows():
         yield Row(SECTION, f"mcp: {name}", value, budget=target)
+    for name, value, target in bench_arguments.rows():
+        yield Row(SECTION, f"arguments: {name}", value, budget=target)
     for name, value in {**bench_identity.tokens(), **bench_identity.beside()}.items():
         yield Row(SECTION, f"identity and adapters: {name}", value)
     for name, value, target in bench_screening.rows():
