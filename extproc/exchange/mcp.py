@@ -12,7 +12,7 @@ from extproc.errors import BadRequest
 from extproc.exchange import json_body, mcp_headers, mcp_methods
 from extproc.exchange.keys import Keys, sentence
 from extproc.exchange.mcp_answer import answer
-from extproc.exchange.mcp_error import INVALID_PARAMS, INVALID_REQUEST, BadMessage
+from extproc.exchange.mcp_error import INVALID_PARAMS, INVALID_REQUEST, MISSING_CAPABILITY, TASKS, BadMessage
 from extproc.exchange.mcp_refusal import error_event, refusal
 from extproc.exchange.model import JsonObject, McpCall
 from extproc.exchange.refusal import Reason
@@ -20,6 +20,7 @@ from extproc.exchange.refusal import Reason
 __all__ = ["BadMessage", "answer", "error_event", "open_stream", "read", "refusal", "session_id", "write"]
 
 VERSION_KEY = "io.modelcontextprotocol/protocolVersion"
+CAPABILITIES_KEY = "io.modelcontextprotocol/clientCapabilities"
 _ASSUMED = "2025-03-26"  # the revision of a message that names none (Streamable HTTP, 2025-06-18)
 
 # Where a method says what it is about. Policy judges by that name, so it must be there.
@@ -77,6 +78,9 @@ def read(server: str, body: bytes, headers: Mapping[str, str], hosts: Collection
                       required=modern and request, id=request_id)  # fmt: skip
     if modern and version is None and request:
         raise _wrong("params._meta lacks the protocol version that the header names.", request_id, INVALID_PARAMS)
+    if modern and method.startswith("tasks/") and method not in mcp_methods.REMOVED and not _knows_tasks(meta):
+        message = "This client has not declared that it knows tasks."
+        raise BadMessage(Reason.BODY_SHAPE, message, code=MISSING_CAPABILITY, id=request_id)
     if modern and kind == "response":
         raise _wrong("This revision of MCP takes no responses from clients.", None)
     arguments = params.get("arguments") if method in _WITH_ARGUMENTS else None
@@ -177,6 +181,13 @@ def _name(method: str, params: JsonObject, id: Any, *, needed: bool) -> str:
             return ""
         raise _wrong(f"params has no {key} that says what this method is about.", id, INVALID_PARAMS)
     return name
+
+
+def _knows_tasks(meta: Any) -> bool:
+    """Whether a message of the modern era declares the extension for tasks, without which servers have to refuse."""
+    declared = meta.get(CAPABILITIES_KEY) if type(meta) is dict else None
+    extensions = declared.get("extensions") if type(declared) is dict else None
+    return type(extensions) is dict and TASKS in extensions
 
 
 def _offered(method: str, params: JsonObject) -> str:

@@ -14,6 +14,8 @@ METHOD_NOT_FOUND = -32601
 INVALID_PARAMS = -32602
 INTERNAL_ERROR = -32603
 HEADER_MISMATCH = -32020  # 2026-07-28: a mirrored header does not say what the body says
+MISSING_CAPABILITY = -32021  # 2026-07-28: the client has not declared what this method asks of it
+TASKS = "io.modelcontextprotocol/tasks"  # the one capability that is asked for here
 
 DENIED = 4030  # policy says no
 UNAUTHENTICATED = 4010  # no identity, so no policy
@@ -23,6 +25,7 @@ LIMITED = 4290  # policy says not now
 _BY_REASON = {
     Reason.BODY_NOT_JSON: PARSE_ERROR,
     Reason.HEADER_MISMATCH: HEADER_MISMATCH,
+    Reason.HANDLE_UNKNOWN: INVALID_PARAMS,  # what servers say of a task that they do not know
 }
 _BY_STATUS = {401: UNAUTHENTICATED, 403: DENIED, 429: LIMITED}
 

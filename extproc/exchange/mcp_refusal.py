@@ -22,7 +22,7 @@ Failures of ours (5xx) are not tool results, because a model would take them for
 from typing import Any
 
 from extproc.exchange import json_body, mcp_methods
-from extproc.exchange.mcp_error import METHOD_NOT_FOUND, code_of
+from extproc.exchange.mcp_error import METHOD_NOT_FOUND, MISSING_CAPABILITY, TASKS, code_of
 from extproc.exchange.model import JsonObject, McpCall
 from extproc.exchange.refusal import Reason, Refusal, Rendered
 
@@ -77,9 +77,8 @@ def _failed_tool(refusal: Refusal, call: McpCall) -> JsonObject:
 
 def _error(refusal: Refusal, id: Any, code: int | None) -> JsonObject:
     """JSON-RPC wants an id even where none is known; null is what it asks for then."""
-    error = {
-        "code": code or code_of(refusal.reason, refusal.status),
-        "message": refusal.text,
-        "data": {"reason": refusal.reason.value, "id": refusal.id},
-    }
+    data: JsonObject = {"reason": refusal.reason.value, "id": refusal.id}
+    if code == MISSING_CAPABILITY:
+        data["requiredCapabilities"] = {"extensions": {TASKS: {}}}
+    error = {"code": code or code_of(refusal.reason, refusal.status), "message": refusal.text, "data": data}
     return {"jsonrpc": "2.0", "id": id, "error": error}

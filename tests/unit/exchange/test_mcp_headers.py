@@ -11,7 +11,11 @@ from extproc.exchange.mcp_headers import decoded, is_modern
 from extproc.exchange.refusal import Reason
 
 VERSION = {"mcp-protocol-version": "2026-07-28"}
-META = {"io.modelcontextprotocol/protocolVersion": "2026-07-28", "io.modelcontextprotocol/clientCapabilities": {}}
+CAPABILITIES = {"extensions": {"io.modelcontextprotocol/tasks": {}}}
+META = {
+    "io.modelcontextprotocol/protocolVersion": "2026-07-28",
+    "io.modelcontextprotocol/clientCapabilities": CAPABILITIES,
+}
 
 
 def body(method, params, *, envelope):

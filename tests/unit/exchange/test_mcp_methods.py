@@ -5,7 +5,14 @@ import json
 import pytest
 
 from extproc.exchange import mcp, mcp_methods
-from extproc.exchange.mcp_error import DENIED, METHOD_NOT_FOUND
+from extproc.exchange.mcp_error import (
+    DENIED,
+    INVALID_PARAMS,
+    METHOD_NOT_FOUND,
+    MISSING_CAPABILITY,
+    TASKS,
+    BadMessage,
+)
 from extproc.exchange.mcp_headers import MODERN
 from extproc.exchange.model import McpCall
 from extproc.exchange.refusal import Reason, Refusal
@@ -54,6 +61,35 @@ def test_a_notification_that_does_not_exist_has_no_answer():
 def test_a_server_that_may_not_be_used_says_nothing_of_its_methods():
     rendered = mcp.refusal(Refusal.of(Reason.SERVER_NOT_ALLOWED), McpCall("demo", "request", "nope", id=7))
     assert json.loads(rendered.body)["error"]["code"] == DENIED
+
+
+@pytest.mark.parametrize("declared", [None, {}, {"extensions": None}, {"extensions": {}}, {"extensions": [TASKS]}])
+@pytest.mark.parametrize("method", ["tasks/get", "tasks/update", "tasks/cancel"])
+def test_tasks_are_for_clients_that_declare_them_in_the_stateless_revision(method, declared):
+    def read(capabilities):
+        meta = {mcp.VERSION_KEY: MODERN, mcp.CAPABILITIES_KEY: capabilities}
+        body = {"jsonrpc": "2.0", "id": 1, "method": method, "params": {"_meta": meta, "taskId": "t"}}
+        headers = {"mcp-protocol-version": MODERN, "mcp-method": method, "mcp-name": "t"}
+        return mcp.read("demo", json.dumps(body).encode(), headers)
+
+    assert read({"extensions": {TASKS: {}}}).name == "t"
+    with pytest.raises(BadMessage) as caught:
+        read(declared)
+    error = caught.value
+    assert (error.code, error.status, error.id) == (MISSING_CAPABILITY, 400, 1)
+    refusal = Refusal.of(error.reason, message=error.message, status=error.status)
+    said = json.loads(mcp.refusal(refusal, None, id=error.id, code=error.code).body)["error"]
+    assert said["data"]["requiredCapabilities"] == {"extensions": {TASKS: {}}}
+
+
+def test_tasks_of_a_session_need_no_declaration_in_each_message():
+    body = b'{"jsonrpc":"2.0","id":1,"method":"tasks/get","params":{"taskId":"t"}}'
+    assert mcp.read("demo", body, {"mcp-protocol-version": "2025-11-25"}).name == "t"
+
+
+def test_a_task_that_is_not_the_caller_s_is_a_wrong_parameter():
+    rendered = mcp.refusal(Refusal.of(Reason.HANDLE_UNKNOWN), McpCall("demo", "request", "tasks/get", "t", 7))
+    assert (rendered.status, json.loads(rendered.body)["error"]["code"]) == (400, INVALID_PARAMS)
 
 
 def test_policy_knows_what_every_method_acts_on():
