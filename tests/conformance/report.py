@@ -20,7 +20,7 @@ one whose answers are all read and masked. A cell says how many of a scenario's 
 **{verdict}**
 
 A scenario that fails directly is the server's own affair, and is expected to fail the same way behind the gateway; the
-official Python SDK does not have the extension for tasks.
+official Python SDK does not have the extension for tasks, which is why those scenarios have a server of their own.
 """
 
 

@@ -21,17 +21,22 @@ _SAID = frozenset({"SUCCESS", "FAILURE", "WARNING"})  # others are no verdicts
 
 @dataclass(frozen=True, slots=True)
 class Set:
-    """Scenarios that are run together. `title` says which; `arguments` are the suite's own."""
+    """Scenarios that are run together. `title` says which; `arguments` are the suite's own. With `only`, what is found
+    of scenarios whose names begin otherwise does not count."""
 
     title: str
     release: str
     arguments: tuple[str, ...]
+    only: str = ""
 
 
 SETS = (
     Set(f"all scenarios of {OLD} (2025-06-18, 2025-11-25)", OLD, ("--suite", "all")),
     Set(f"requirements of 2025-11-25, by {NEW}", NEW, ("--requirements", "2025-11-25")),
     Set(f"requirements of 2026-07-28, by {NEW}", NEW, ("--requirements", "2026-07-28")),
+)
+TASKS = Set(
+    f"the extension for tasks, by {NEW}, with FastMCP's server", NEW, ("--requirements", "2026-07-28"), "tasks-"
 )
 
 # (scenario, check, how often this check came before in the scenario) to the suite's verdict
@@ -69,7 +74,7 @@ class Suite:
         with (out / "output").open("wb") as output:
             # Its exit code says that some scenario failed, and so do its files.
             subprocess.run(command, stdout=output, stderr=subprocess.STDOUT, cwd=out, timeout=timeout, check=False)
-        return read(out)
+        return {key: verdict for key, verdict in read(out).items() if key[0].startswith(which.only)}
 
     def _entry(self, release: str) -> Path:
         return self.folder / release / "node_modules" / PACKAGE / "dist" / "index.js"
