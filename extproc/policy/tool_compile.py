@@ -32,7 +32,12 @@ def compile_rules(document: Document, spec: MCPServerSpec, problems: list[Proble
     return ToolRules(
         tuple(settings),
         _approval(document, spec, problems),
-        Screening(spec.screening.descriptions, spec.screening.results, spec.screening.refuse_at),
+        Screening(
+            spec.screening.descriptions,
+            spec.screening.results,
+            spec.screening.refuse_at or 50,
+            spec.screening.refuse_at or 70,
+        ),
         spec.results.max_bytes,
         spec.results.when_larger == "truncate",
         tuple((Names((tool.match,)), named(tool.data_class)) for tool in spec.tools if tool.data_class is not None),

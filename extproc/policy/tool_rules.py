@@ -27,7 +27,8 @@ class Screening:
 
     descriptions: Treatment = "refuse"
     results: Treatment = "strip"
-    refuse_at: int = 70
+    grave_description: int = 50
+    grave_result: int = 70
 
 
 @dataclass(frozen=True, slots=True)

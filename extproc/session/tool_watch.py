@@ -100,7 +100,7 @@ class ToolWatch:
             named = holder is entry and key == "name"  # by which the tool is called
             if score >= FLAG and treatment in ("strip", "refuse") and holder is not None and not named:
                 holder[key] = self._stripped(text)
-        if grave < self._server.rules.screening.refuse_at or treatment != "refuse":
+        if grave < self._server.rules.screening.grave_description or treatment != "refuse":
             return True
         self._note("description-refused")
         return False
@@ -110,7 +110,7 @@ class ToolWatch:
         if treatment == "off":
             return
         score = self._screened(text, "description")
-        if treatment == "refuse" and score >= self._server.rules.screening.refuse_at:
+        if treatment == "refuse" and score >= self._server.rules.screening.grave_description:
             del result["instructions"]
             self._note("instructions-refused")
         elif score >= FLAG and treatment != "flag":
@@ -128,7 +128,7 @@ class ToolWatch:
                 grave = max(grave, score)
                 if score >= FLAG and treatment in ("strip", "refuse") and holder is not None:
                     holder[key] = self._stripped(text)
-        if treatment == "refuse" and grave >= self._server.rules.screening.refuse_at:
+        if treatment == "refuse" and grave >= self._server.rules.screening.grave_result:
             self._note("result-refused")
             self._replace(result, "The tool's result gives orders to the model, so it was not passed on.")
             return

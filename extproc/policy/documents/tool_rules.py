@@ -152,7 +152,13 @@ class ScreeningSpec(Declared):
     results: Literal["off", "flag", "strip", "refuse"] = Field(
         default="strip", description="Results. refuse: a grave one is replaced by an error."
     )
-    refuse_at: int = Field(default=70, ge=30, le=100, description="Score from which a text counts as grave.")
+    refuse_at: int | None = Field(
+        default=None,
+        ge=30,
+        le=100,
+        description="Score from which a text counts as grave; default 50 for descriptions, 70 for results, which may be "
+        "any page of the world.",
+    )
 
     @model_validator(mode="before")
     @classmethod
