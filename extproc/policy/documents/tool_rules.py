@@ -156,8 +156,8 @@ class ScreeningSpec(Declared):
         default=None,
         ge=30,
         le=100,
-        description="Score from which a text counts as grave; default 50 for descriptions, 70 for results, which may be "
-        "any page of the world.",
+        description="Score from which a text counts as grave; default 50 for descriptions, 70 for results, which may "
+        "be any page of the world.",
     )
 
     @model_validator(mode="before")
