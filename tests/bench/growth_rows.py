@@ -62,7 +62,7 @@ def _listing(made: Worker, messages: list[object]) -> Callable[[], object]:
     wall, mono = time.time(), time.monotonic()
 
     def step() -> list[object]:
-        session = made.open()
+        session = made.open(None)
         out: list[object] = []
         for event in events:
             out += session.on(event, wall, mono)
@@ -85,7 +85,7 @@ def _streams(made: Worker, caller: world.Caller) -> Row:
     before = tracemalloc.get_traced_memory()[0]
     sessions = []
     for _ in range(_STREAMS):
-        session = made.open()
+        session = made.open(None)
         for data in raw:
             session.on(decode(parse(data)), wall, mono)
         sessions.append(session)

@@ -46,7 +46,7 @@ def exchange(made: Worker, messages: list[pb.ProcessingRequest], *, emit: bool =
     wall, mono = time.time(), time.monotonic()
 
     def step() -> list[object]:
-        session = made.open()
+        session = made.open(None)
         out: list[object] = []
         for event in events:
             out += session.on(event, wall, mono)
@@ -92,7 +92,7 @@ def prefixes(made: Worker, messages: list[pb.ProcessingRequest]) -> dict[str, fl
         part = events[:count]
 
         def step() -> None:
-            session = made.open()
+            session = made.open(None)
             for event in part:
                 session.on(event, wall, mono)
 
@@ -135,7 +135,7 @@ def exchange_stream(made: Worker, messages: list[pb.ProcessingRequest]) -> Calla
     wall, mono = time.time(), time.monotonic()
 
     def step() -> bytes:
-        session = made.open()
+        session = made.open(None)
         return b"".join(
             action.body for event in events for action in session.on(event, wall, mono) if type(action) is ResponseChunk
         )
