@@ -35,8 +35,9 @@ _NAMED = {
     "tasks/cancel": "taskId",
     "tasks/result": "taskId",
 }
-# Those of them whose name the modern era repeats in Mcp-Name.
-_MIRRORED = frozenset({"tools/call", "prompts/get", "resources/read", "tasks/get", "tasks/update", "tasks/cancel"})
+# Those of them whose name the modern era must repeat in Mcp-Name. The extension for tasks asks for it as well, but its
+# clients leave it out and its servers let them; where it is, it is held against the body in all of them.
+_MIRRORED = frozenset({"tools/call", "prompts/get", "resources/read"})
 _WITH_ARGUMENTS = frozenset({"tools/call", "prompts/get"})
 
 # What is judged at each level. A key that some reader takes for one of these is refused (see `keys`).

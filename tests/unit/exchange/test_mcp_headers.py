@@ -165,3 +165,14 @@ def test_web_pages_of_foreign_origins_may_not_call(origin):
             read()
         assert (caught.value.reason, caught.value.status) == (Reason.ORIGIN_NOT_ALLOWED, 403)
         assert "evil" not in str(caught.value)
+
+
+@pytest.mark.parametrize("method", ["tasks/get", "tasks/update", "tasks/cancel"])
+def test_a_task_s_id_need_not_be_repeated_but_if_it_is_it_has_to_be_the_same(method):
+    said = body(method, {"taskId": "t-1"}, envelope=True)
+    headers = {**VERSION, "mcp-method": method}
+    assert mcp.read("demo", said, headers).name == "t-1"
+    assert mcp.read("demo", said, {**headers, "mcp-name": "t-1"}).name == "t-1"
+    with pytest.raises(BadMessage) as caught:
+        mcp.read("demo", said, {**headers, "mcp-name": "t-2"})
+    assert caught.value.code == HEADER_MISMATCH
