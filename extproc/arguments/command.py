@@ -33,7 +33,8 @@ _TELLING = frozenset("\n;&|<>`$(){}!^%\\#'\"*?[]=") | _CONTROLS
 _NESTED = re2.compile(
     r"(?i)(?:^|[\s/\\])(?:(?:ba|da|z|k|c|tc|a|fi)?sh|busybox|pwsh|powershell(?:\.exe)?)\s(?:.*\s)?-[a-z]*c(?:ommand)?(?:\s|$)"
     r"|(?:^|[\s/\\])(?:pwsh|powershell)(?:\.exe)?\s(?:.*\s)?[-/]e(?:c|nc|ncodedcommand)?\s"
-    r"|(?:^|[\s/\\])cmd(?:\.exe)?\s+(?:/[a-z:]+\s+)*/[ckr]"
+    r"|(?:^|[\s/\\])cmd(?:\.exe\s*|\s+)(?:/[a-z:]+\s+)*/[ckr]"
+    r"|\s-(?:exec|execdir|ok|okdir)\s"
     r"|^\s*(?:(?:sudo|env|nohup|time|exec|command|builtin)\s+)*(?:eval|iex|invoke-expression|invoke-command|icm)(?:\s|$)"
 )
 _EXPANSION = re2.compile(r"\$[\w{(\['\"@*#?$!-]")

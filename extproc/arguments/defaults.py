@@ -32,6 +32,9 @@ _NO_FILE = _words(
     "json xml html css jq object key url uri api http route query class field property node element menu x"
 )
 _URL = _words("url urls uri uris link links href endpoint endpoints webhook webhooks callback baseurl")
+_URI = _words(
+    "uri uris link links endpoint endpoints"
+)  # of these: what may also be a path, or of a scheme of one's own
 _COMMAND = _words("command commands cmd cmds cmdline commandline shell bash")
 _SHELL_ONLY = _words("script scripts")
 _SHELL_ARGUMENTS = _words("args arg argv arguments")
@@ -60,7 +63,9 @@ class Tool:
         words = set(words_of(name))
         said = set(words_of(description[:4_000])) if description else set()
         asks = "natural" in said and "language" in said
-        sql = not (words | said).isdisjoint(_SQL_TOOLS) or not words.isdisjoint(_SQL_NAMES)
+        both = words | said
+        runs = not both.isdisjoint(_SQL_NAMES) and not both.isdisjoint(("run", "execute", "exec"))
+        sql = runs or not both.isdisjoint(_SQL_TOOLS)
         return cls(shell=not words.isdisjoint(_SHELL_TOOLS), sql=sql and not asks)
 
 
@@ -88,6 +93,12 @@ def _checks(name: str, formats: frozenset[str], tool: Tool) -> tuple[str, ...]:
     if last in _ENTRY:
         found.append("argument")
     return tuple(found)
+
+
+def names_anything(name: str) -> bool:
+    """Whether an argument of this name may hold an identifier that no tool fetches, as well as a URL."""
+    words = words_of(name)
+    return bool(words) and words[-1] in _URI
 
 
 # Schemas leave arguments out, and then the same few names come with every call. Names are no secrets; long ones are

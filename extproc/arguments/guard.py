@@ -11,7 +11,7 @@ from fnmatch import fnmatchcase
 from typing import Any, NamedTuple
 
 from extproc.arguments.checks import CHECKS, Check, Finding
-from extproc.arguments.defaults import Tool, default_checks, folded, properties
+from extproc.arguments.defaults import Tool, default_checks, folded, names_anything, properties
 from extproc.arguments.limits import Number, OneOf, Size
 from extproc.arguments.schema import Problem, ToolSchema
 from extproc.arguments.schema_copy import pointer, shown
@@ -197,7 +197,7 @@ class Guard:
         for check in usual:
             if check not in checks and not any(each.name == check and each.unless and _matches(each.unless, name, at)
                                                for each in settings.checks):  # fmt: skip
-                checks[check] = _USUAL[check]
+                checks[check] = _uri if check == "url" and names_anything(written) else _USUAL[check]
         whole: list[tuple[str, Callable[[Any], str]]] = []
         whole += [("number", each.number) for each in settings.caps if _matches(each.arguments, name, at)]
         whole += [("values", each.values) for each in settings.values if _matches(each.arguments, name, at)]
@@ -209,6 +209,57 @@ class Guard:
 _USUAL: Mapping[str, Check] = {
     name: CHECKS[name]() for name in ("path", "url", "command-line", "command", "argument", "sql")
 }
+
+
+# Schemes that common libraries fetch. Others (memo://, s3://, urn:) are identifiers that only the server understands.
+_FETCHED = frozenset(
+    (
+        *(
+            "http",
+            "https",
+            "ws",
+            "wss",
+            "ftp",
+            "ftps",
+            "sftp",
+            "tftp",
+            "scp",
+            "ssh",
+            "file",
+            "smb",
+            "cifs",
+            "nfs",
+            "data",
+        ),
+        *("gopher", "dict", "ldap", "ldaps", "rmi", "dns", "telnet", "imap", "imaps", "pop3", "smtp", "rtsp", "mysql"),
+        *(
+            "postgres",
+            "postgresql",
+            "redis",
+            "mongodb",
+            "jar",
+            "netdoc",
+            "phar",
+            "php",
+            "zip",
+            "expect",
+            "glob",
+            "javascript",
+        ),
+        *("vbscript", "view-source"),
+    )
+)
+
+
+def _uri(value: str) -> str:
+    """The check of a URL for an argument that may hold a path of an API, or an identifier of the server's own."""
+    if value[:1] == "/" and value[1:2] not in ("/", "\\", "\t", "\n", "\r"):
+        return ""
+    scheme, colon, rest = value.partition(":")
+    plain = scheme.isascii() and scheme[:1].isalpha() and scheme.replace("-", "").replace("+", "").isalnum()
+    if colon and plain and not rest[:1].isdigit() and _FETCHED.isdisjoint(scheme.lower().split("+")):
+        return ""
+    return _USUAL["url"](value)
 
 
 def _joined(rule: _Rule | None, above: _Rule) -> _Rule:

@@ -52,12 +52,12 @@ _ANYWHERE = {
     for kind, words in {
         "write": "INSERT UPDATE DELETE MERGE INTO",
         "ddl": "DROP ALTER CREATE TRUNCATE",
-        "admin": "GRANT REVOKE EXEC EXECUTE WAITFOR DBCC RECONFIGURE OUTFILE DUMPFILE",
+        "admin": "GRANT REVOKE EXEC EXECUTE WAITFOR DBCC RECONFIGURE OUTFILE DUMPFILE KILL SHUTDOWN USE",
     }.items()
     for word in _words(words)
 }
 # Of these, what is a function's name (MySQL, Excel-like dialects) or a join's hint when this follows.
-_INNOCENT = {"INSERT": "(", "TRUNCATE": "(", "MERGE": "JOIN"}
+_INNOCENT = {"INSERT": ("(",), "TRUNCATE": ("(",), "MERGE": ("JOIN",), "USE": ("INDEX", "KEY")}
 # Two words that together begin a statement of Transact-SQL or a locking clause.
 _PAIRS = {
     ("FOR", "SHARE"): "write", ("SHARE", "MODE"): "write", ("FOR", "KEY"): "write", ("BACKUP", "DATABASE"): "admin",
@@ -78,13 +78,29 @@ _ACTING = _words(
     "opendatasource openxml fn_trace_gettable fn_get_audit_file fn_xe_file_target_read_file httpuritype bfilename "
     "read_csv read_csv_auto read_parquet parquet_scan read_json read_json_auto read_ndjson read_text read_blob "
     "sniff_csv glob getenv url file s3 hdfs remote remotesecure mysql postgresql sqlite jdbc odbc executable mongodb "
-    "redis external_query file_read file_write csvread csvwrite link_schema xmltype extractvalue updatexml"
+    "redis system shell cmdshell java_method reflect dictget randomblob zeroblob pg_stat_reset "
+    "external_query file_read file_write csvread csvwrite link_schema xmltype extractvalue updatexml"
 )
 # Of these, names that columns have as well: only a call counts.
 _ONLY_CALLED = _words(
-    "sleep edit url file s3 remote mysql postgresql sqlite jdbc odbc redis mongodb glob executable hdfs"
+    "sleep edit url file s3 remote system shell reflect mysql postgresql sqlite jdbc odbc redis mongodb glob hdfs "
+    "executable"
 )
-_ACTING_PREFIXES = ("xp_", "dblink", "utl_", "dbms_", "pg_read_", "pg_ls_")
+_ACTING_PREFIXES = (
+    *(
+        "xp_",
+        "dblink",
+        "utl_",
+        "dbms_",
+        "pg_read_",
+        "pg_ls_",
+        "pg_logical_",
+        "pg_create_",
+        "pg_drop_",
+        "pg_replication_",
+    ),
+    *("pg_import_", "pg_export_", "pg_wal_", "pg_backup_", "pg_start_", "pg_stop_", "pg_stat_reset"),
+)
 _PRAGMAS = _words("TABLE_INFO TABLE_XINFO TABLE_LIST INDEX_LIST INDEX_INFO INDEX_XINFO FOREIGN_KEY_LIST DATABASE_LIST")
 _NO_COMMENT = frozenset(";'\"`/*(#\\$[")
 _NO_DOLLAR = frozenset("();'\"`/*#\\-[")
@@ -96,7 +112,7 @@ class _Unknown(Exception):
 
 class _Token(NamedTuple):
     kind: str  # "word", "name" (a quoted one), "string", or the character itself
-    text: str  # upper case for words, lower case for names
+    text: str  # upper case for words, lower case for names and strings
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,10 +161,10 @@ def _class(statement: list[_Token]) -> str:
     listing = word in ("SHOW", "DESCRIBE", "DESC")  # SHOW CREATE TABLE creates nothing
     for at, token in enumerate(statement):
         follows = statement[at + 1] if at + 1 < len(statement) else _Token("", "")
-        found = _acts(token, follows)
+        found = _acts(token, follows) or _reads_file(token, follows)
         if not found and token.kind == "word" and not listing and (at == 0 or statement[at - 1].kind != "."):
             found = _ANYWHERE.get(token.text, "")
-            if found and _INNOCENT.get(token.text) == follows.text:
+            if found and follows.text in _INNOCENT.get(token.text, ()):
                 found = ""
             found = found or _PAIRS.get((token.text, follows.text[:1] if follows.text[:1] == "@" else follows.text), "")
         if found and _RANK[found] > _RANK[worst]:
@@ -162,7 +178,18 @@ def _acts(token: _Token, follows: _Token) -> str:
     name = token.text.lower()
     if name in _ACTING:
         return "admin" if name not in _ONLY_CALLED or follows.kind == "(" else ""
-    return "admin" if name.startswith(_ACTING_PREFIXES) else ""
+    return "admin" if name.startswith(_ACTING_PREFIXES) or (name.startswith("lo_") and follows.kind == "(") else ""
+
+
+def _reads_file(token: _Token, follows: _Token) -> str:
+    """`FROM 'x.csv'`, `JOIN "/etc/passwd"`: some databases read files, and other hosts, by naming them as tables."""
+    if token.text not in ("FROM", "JOIN") or token.kind != "word":
+        return ""
+    named = follows.text
+    if follows.kind == "name":
+        return "admin" if "/" in named or "\\" in named else ""
+    telling = any(each in named for each in "./\\:*") and any(each.isalpha() for each in named)
+    return "admin" if follows.kind == "string" and telling else ""
 
 
 def _reads_pragma(rest: list[_Token]) -> bool:
@@ -199,7 +226,7 @@ def _tokens(text: str, at: int, outer: bool) -> Iterator[_Token]:
             at = close
         elif each in "'\"`":
             close = _closing(text, at)
-            yield _Token("string" if each == "'" else "name", text[at + 1 : close].lower() if each != "'" else "")
+            yield _Token("string" if each == "'" else "name", text[at + 1 : close].lower())
             at = close + 1
         elif text.startswith("--", at):
             at = _line_comment(text, at)
@@ -332,6 +359,7 @@ _INJECTED = re2.compile(
             + _COMPARES
             + r"|--|#|;|/\*)",
             r"^\s*-?\d+\s*\)*\s*(?:or|and|\|\||&&)\s+(?:true|exists|not|\(|\w+\s*\()",
+            r"^\s*-?\d+\s*\)*\s+(?:procedure\s+\w+\s*\(|rlike\b|regexp\b|like\s|having\s|order\s+by\b|group\s+by\b)",
             r"^\s*-?\d+\s*\)*\s*(?:--|;\s*\w|/\*|#\s*$)|\border\s+by\s+\d+\s*(?:--|#)|\bhaving\s+\d+\s*=",
             # Statements.
             r"\bunion\b[\s(]*(?:all|distinct)?[\s(]*\bselect\b|\bunion\s*(?:all|distinct)?\s*values\s*\(",

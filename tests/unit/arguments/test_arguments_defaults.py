@@ -99,7 +99,8 @@ def test_names_with_several_meanings_count_where_the_tool_says_so(name, tool, ch
     [
         pytest.param("run_command", "", SHELL, id="runs commands"),
         pytest.param("bash", "", SHELL, id="a shell"),
-        pytest.param("query_database", "", DATABASE, id="asks a database"),
+        pytest.param("query", "Execute a query on the database.", DATABASE, id="runs queries"),
+        pytest.param("query-database", "Find pages of a database.", Tool(), id="a database of another kind"),
         pytest.param("query", "Run a read-only SQL query.", DATABASE, id="says SQL"),
         pytest.param("execute_sql", "", Tool(shell=True, sql=True), id="both"),
         pytest.param("search", "Search the web.", Tool(), id="searches"),

@@ -44,6 +44,16 @@ def found(arguments: dict, settings: Settings | None = None, name: str = "", sch
         pytest.param({"sql": "DROP TABLE t"}, [("sql", "/sql")], id="SQL"),
         pytest.param({"branch": "--upload-pack=id"}, [("argument", "/branch")], id="an argument of a program"),
         pytest.param({"query": "DROP TABLE t"}, [], id="a query of anything"),
+        pytest.param(
+            {"uri": "memo://notes/1", "link": "mailto:a@b.example", "endpoint": "/v1/x"}, [], id="identifiers"
+        ),
+        pytest.param({"uri": "http://127.0.0.1/"}, [("url", "/uri")], id="an identifier that is fetched"),
+        pytest.param({"uri": "file:///etc/passwd"}, [("url", "/uri")], id="an identifier of a file"),
+        pytest.param({"uri": "git+ssh://x"}, [("url", "/uri")], id="a scheme of two"),
+        pytest.param({"endpoint": "//127.0.0.1/x"}, [("url", "/endpoint")], id="a host that looks like a path"),
+        pytest.param(
+            {"endpoint": "localhost:8080/x"}, [("url", "/endpoint")], id="a port that looks like a scheme's rest"
+        ),
     ],
 )
 def test_arguments_have_checks_by_default(arguments, findings):
@@ -51,7 +61,7 @@ def test_arguments_have_checks_by_default(arguments, findings):
 
 
 def test_the_tool_decides_about_names_with_several_meanings():
-    assert found({"query": "DROP TABLE t"}, name="query_database") == [("sql", "/query")]
+    assert found({"query": "DROP TABLE t"}, name="sql_database") == [("sql", "/query")]
     assert found({"script": "a; b"}, name="run_shell") == [("command-line", "/script")]
 
 
