@@ -37,7 +37,7 @@ def legs(
     `level` is the call's class. `key` says what keeps its target; it is asked only where targets share an order.
     """
     taking: list[tuple[Target, Leg]] = []
-    refused = NoTarget(Reason.DIALECT_UNSUPPORTED, model.rule)
+    refused: NoTarget | None = None
     for target in model.targets:
         leg = leg_of(target, dialect)
         if leg is None:
@@ -52,7 +52,7 @@ def legs(
         else:
             taking.append((target, leg))
     if not taking:
-        return refused
+        return refused or NoTarget(Reason.DIALECT_UNSUPPORTED, model.rule)
     if len(taking) == 1:
         return (taking[0][1],)
     ordered: list[Leg] = []
@@ -75,15 +75,14 @@ def leg_of(target: Target, dialect: str) -> Leg | None:
 
 # What is told of several: what the caller can do most about.
 _WEIGHT = {
-    Reason.DIALECT_UNSUPPORTED: 0,
     Reason.PROVIDER_NOT_APPROVED: 1,
     Reason.NO_TARGET: 2,
     Reason.PROVIDER_NOT_CLEARED: 3,
 }
 
 
-def _worse(known: NoTarget, reason: Reason, rule: str) -> NoTarget:
-    return NoTarget(reason, rule) if _WEIGHT[reason] > _WEIGHT[known.reason] else known
+def _worse(known: NoTarget | None, reason: Reason, rule: str) -> NoTarget:
+    return NoTarget(reason, rule) if known is None or _WEIGHT[reason] > _WEIGHT[known.reason] else known
 
 
 def _shared(group: Sequence[tuple[Target, Leg]], key: Callable[[], bytes]) -> list[Leg]:

@@ -57,8 +57,10 @@ def judge(
     if isinstance(sent, Refusal):
         return Refused(sent, dialect, call, decision)
     mask = _mask(decision)
-    judged = _judged(call, decision, mask, legs[0], _reply(full, legs[0]), sent.secret)
-    return Forward(replace(judged, sent=sent.size, dropped=sent.dropped), sent.reply)
+    judged = _judged(
+        call, decision, mask, legs[0], _reply(full, legs[0]), sent.secret, size=sent.size, dropped=sent.dropped
+    )
+    return Forward(judged, sent.reply)
 
 
 def _planned(
@@ -110,7 +112,15 @@ def _reply(full: LlmCall, leg: Leg) -> Reply | None:
 
 
 def _judged(
-    call: LlmCall, decision: Decision, mask: TextFilter | None, leg: Leg, reply: Reply | None, secret: bytes
+    call: LlmCall,
+    decision: Decision,
+    mask: TextFilter | None,
+    leg: Leg,
+    reply: Reply | None,
+    secret: bytes,
+    *,
+    size: int = 0,
+    dropped: tuple[str, ...] = (),
 ) -> Judged:
     dialect = classify.DIALECTS[leg.dialect]
     spoken = with_usage(call, leg) if leg.translation is None else _spoken(call, leg)
@@ -128,10 +138,11 @@ def _judged(
         mask,
         must_read=must_read,
         strict=True,
-        sent=0,
+        sent=size,
         secret=secret,
         leg=leg,
         reply=reply,
+        dropped=dropped,
     )
 
 

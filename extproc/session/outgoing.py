@@ -33,11 +33,10 @@ class Asking:
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """What goes to a target. `call` is the call as its dialect has it, without the document; `dropped` are the fields
-    of the client's that it cannot be told; `secret` must not come back."""
+    """What goes to a target. `dropped` are the fields of the client's that it cannot be told; `secret` must not come
+    back."""
 
     reply: RequestBodyReply
-    call: LlmCall
     size: int
     dropped: tuple[str, ...]
     secret: bytes = field(repr=False)
@@ -81,7 +80,7 @@ def outgoing(
             if foreign(name, leg.dialect) and name not in kept and name not in own and name not in remove
         )
     sets = forwarding.pairs(upstream, path, len(body), cluster=cluster) + added + injected.headers + more
-    return Sent(RequestBodyReply(body, sets, remove), slim(spoken), len(body), dropped, injected.secret)
+    return Sent(RequestBodyReply(body, sets, remove), len(body), dropped, injected.secret)
 
 
 def own_path(call: LlmCall, dialect: str, model: str, asking: Asking) -> str:
