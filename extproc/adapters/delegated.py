@@ -23,3 +23,9 @@ class DelegatedCredentials:
         if isinstance(source, UserTokenSource):
             return self._stored.inject(source, caller)
         return self._exchanged.inject(source, caller)
+
+    def rejection(self, source: Delegation, caller: Caller) -> Callable[[], Refusal]:
+        """See the port."""
+        if isinstance(source, UserTokenSource):
+            return self._stored.rejection(source, caller)
+        return self._exchanged.rejection(source, caller)

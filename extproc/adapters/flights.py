@@ -53,6 +53,10 @@ class Flights(Generic[K]):
         del self._held[key]
         return None
 
+    def forget(self, key: K) -> None:
+        """Ask anew next time."""
+        self._held.pop(key, None)
+
     async def ask(self, key: K, load: Callable[[], Landed]) -> Injected | Refusal:
         """The answer that `load` gives, or gives to somebody else who asked for the same before."""
         flight = self._aloft.get(key)

@@ -37,6 +37,9 @@ _ENDPOINT = "the token endpoint"
 # What these say is wrong with us, and so for every caller. All other refusals are about one caller's token.
 _OURS = ("invalid_client", "unauthorized_client", "unsupported_grant_type")
 _UNREACHED = "No token for this MCP server can be had now. Try again shortly."
+_NOT_TAKEN = (
+    "This MCP server does not take the token that yours was exchanged for. Try again, or tell your platform team."
+)
 _log = structlog.get_logger("gatereeve.exchange")
 
 Key = tuple[ExchangeSource, str, str, bytes]
@@ -72,8 +75,7 @@ class TokenExchange:
 
     def inject(self, source: ExchangeSource, caller: Caller) -> Injected | Refusal | TokenNeeded:
         """See the port."""
-        digest = sha256(caller.token.encode("utf-8", "surrogatepass")).digest()
-        key = (source, caller.identity.issuer, caller.identity.subject, digest)
+        key = _key(source, caller)
         found = self._flights.get(key)
         if found is not None:
             return found
@@ -82,6 +84,16 @@ class TokenExchange:
             return _unreached()
         token = caller.token
         return TokenNeeded(lambda: self._flights.ask(key, lambda: self._exchange(source, token, health)))
+
+    def rejection(self, source: ExchangeSource, caller: Caller) -> Callable[[], Refusal]:
+        """See the port."""
+        key = _key(source, caller)
+
+        def rejected() -> Refusal:
+            self._flights.forget(key)  # it may have been revoked
+            return Refusal.of(Reason.CREDENTIAL_UNAVAILABLE, message=_NOT_TAKEN, status=502)
+
+        return rejected
 
     def _known(self, source: ExchangeSource) -> _Health:
         health = self._health.get(source)
@@ -164,6 +176,11 @@ class TokenExchange:
             _log.warning("token exchange fails", name=source.name, problem=problem)
         elif before and not problem:
             _log.info("token exchange works", name=source.name)
+
+
+def _key(source: ExchangeSource, caller: Caller) -> Key:
+    digest = sha256(caller.token.encode("utf-8", "surrogatepass")).digest()
+    return source, caller.identity.issuer, caller.identity.subject, digest
 
 
 def _landed(found: Mapping[str, Any]) -> Landed:

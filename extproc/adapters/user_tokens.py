@@ -42,6 +42,16 @@ class UserTokens:
         key = (source, name)
         return self._flights.get(key) or TokenNeeded(lambda: self._flights.ask(key, lambda: _read(source, name)))
 
+    def rejection(self, source: UserTokenSource, caller: Caller) -> Callable[[], Refusal]:
+        """See the port."""
+        name = file_name(source, caller.identity) or ""
+
+        def rejected() -> Refusal:
+            self._flights.forget((source, name))  # another may have been stored just now
+            return _refusal(source, "This MCP server does not take your own token any more.")
+
+        return rejected
+
 
 def file_name(source: UserTokenSource, who: Identity) -> str | None:
     """The name of the caller's file; None if a claim that it depends on is no text."""
@@ -66,7 +76,10 @@ def _read(source: UserTokenSource, name: str) -> Landed:
 
 
 def _missing(source: UserTokenSource, what: str) -> Landed:
+    return Landed(_refusal(source, what), MISSED)
+
+
+def _refusal(source: UserTokenSource, what: str) -> Refusal:
     """A 403: it is the caller who can do something about it, and tools that fail so are told to the person."""
     remedy = f"Connect it at {source.connect}" if source.connect else "Ask your platform team how to connect it."
-    refusal = Refusal.of(Reason.CREDENTIAL_UNAVAILABLE, message=f"{what} {remedy}", status=403)
-    return Landed(refusal, MISSED)
+    return Refusal.of(Reason.CREDENTIAL_UNAVAILABLE, message=f"{what} {remedy}", status=403)

@@ -33,3 +33,17 @@ def with_credential(
         return settled(authenticated(server.upstream, path, body, ports.credentials, method))
     found = ports.delegated.inject(source, Caller(admitted.identity, admitted.token))
     return Waiting(found.fetch, settled) if isinstance(found, TokenNeeded) else settled(found)
+
+
+def rejection(admitted: Admitted, server: McpServer, ports: Ports) -> Callable[[], Refusal] | None:
+    """What it means that the upstream says 401. It never saw the client's token, so a client that logs in must not be
+    sent to do it again: what was not taken is ours, or what we sent for this caller. None: what it always meant."""
+    source = server.delegation
+    if source is not None:
+        return ports.delegated.rejection(source, Caller(admitted.identity, admitted.token))
+    return _ours if server.oauth is not None else None
+
+
+def _ours() -> Refusal:
+    message = "This MCP server does not take the gateway's credential. Tell your platform team."
+    return Refusal.of(Reason.CREDENTIAL_UNAVAILABLE, message=message, status=502)

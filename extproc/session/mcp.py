@@ -15,7 +15,7 @@ from extproc.policy.methods import act_of
 from extproc.policy.runtime import McpServer, Policy
 from extproc.session import forwarding, protected_resource, tool_guard
 from extproc.session.actions import Pairs, RequestBodyReply, RequestHeadersReply
-from extproc.session.delegation import with_credential
+from extproc.session.delegation import rejection, with_credential
 from extproc.session.ports import Injected, Ports
 from extproc.session.stages import Admitted, Forward, Judged, Limits, Refused, RequestFacts, Waiting, key_of
 from extproc.session.tool_watch import ToolWatch
@@ -142,6 +142,7 @@ def _forward(allowed: _Allowed, injected: Injected, policy: Policy, ports: Ports
         strict=strict,
         sent=len(sent),
         secret=injected.secret,
+        rejected=rejection(admitted, server, ports),
         session=ports.seal.closer("session", server.name, caller),
         watch=watch,
     )

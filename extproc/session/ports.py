@@ -82,12 +82,20 @@ class Delegated(Protocol):
         """What authenticates the caller's requests at an upstream. Never blocks."""
         ...
 
+    def rejection(self, source: Delegation, caller: Caller) -> Callable[[], Refusal]:
+        """What to do and say when the upstream does not take what was injected. It may be kept for as long as an answer
+        streams, and so must not hold the caller's token."""
+        ...
+
 
 class Nobodys:
     """`Delegated` of a gateway that was given none: every caller's credential is unavailable."""
 
     def inject(self, source: Delegation, caller: Caller) -> Refusal:  # noqa: ARG002
         return Refusal.of(Reason.CREDENTIAL_UNAVAILABLE)
+
+    def rejection(self, source: Delegation, caller: Caller) -> Callable[[], Refusal]:  # noqa: ARG002
+        return lambda: Refusal.of(Reason.CREDENTIAL_UNAVAILABLE)
 
 
 class Exposure(Protocol):

@@ -270,6 +270,8 @@ class Session:
         self._status = answering.status_of(event.headers)
         judged = self._judged
         assert judged is not None
+        if judged.rejected is not None and self._status == 401:
+            return self._refuse(judged.rejected(), self._voice, mono)
         if judged.attempts:
             refusal = llm.failed(event.headers)
             if refusal is not None:

@@ -89,6 +89,7 @@ class Judged:
     served: Callable[[int], "Judged | None"] | None = None
     session: Callable[[str], str] | None = None  # makes an MCP session's id the caller's own
     attempts: int = 0  # how many targets were tried, 0 if there was one only
+    rejected: Callable[[], Refusal] | None = None  # what it means that the upstream says 401; None: what it says
 
 
 @dataclass(frozen=True, slots=True)

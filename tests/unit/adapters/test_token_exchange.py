@@ -196,7 +196,20 @@ async def test_a_secret_that_is_not_there_is_no_question(exchange, source, cloud
     assert cloud.asked == []
 
 
+async def test_a_token_that_is_not_taken_is_exchanged_for_another(exchange, source, cloud):
+    await had(exchange, source)
+    await had(exchange, source, caller("bob", "token-of-bob"))
+    rejected = exchange.rejection(source, caller())
+    assert "token-of-ada" not in repr([cell.cell_contents for cell in rejected.__closure__])
+    refused(rejected(), 502)
+    assert isinstance(exchange.inject(source, caller()), TokenNeeded)
+    assert isinstance(exchange.inject(source, caller("bob", "token-of-bob")), Injected)
+
+
 async def test_both_kinds_are_behind_one_port(source, clock, tmp_path):
     both = DelegatedCredentials({"S": "s"}, clock, lambda: 0.0)
     assert isinstance(await had(both, source), Injected)
-    assert refused(await had(both, UserTokenSource("MCPServer/a", str(tmp_path))), 403)
+    stored = UserTokenSource("MCPServer/a", str(tmp_path))
+    assert refused(await had(both, stored), 403)
+    assert refused(both.rejection(stored, caller())(), 403)
+    assert refused(both.rejection(source, caller())(), 502)

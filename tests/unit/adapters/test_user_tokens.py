@@ -131,6 +131,16 @@ async def test_a_token_is_re_read_when_its_time_is_over(tokens, source, tmp_path
     assert isinstance(await had(tokens, source, caller()), Refusal)
 
 
+async def test_a_token_that_is_not_taken_is_read_again(tokens, source, tmp_path):
+    path = store(tmp_path, "first-token", ISSUER, "ada", "")
+    await had(tokens, source, caller())
+    path.write_text("second-token")
+    said = tokens.rejection(source, caller())()
+    assert (said.status, said.reason) == (403, Reason.CREDENTIAL_UNAVAILABLE)
+    assert "https://portal.example.com/connect" in said.message
+    assert (await had(tokens, source, caller())).secret == b"second-token"
+
+
 async def test_a_header_of_its_own(tokens, tmp_path):
     store(tmp_path, "secret-of-ada", ISSUER, "ada", "")
     source = UserTokenSource("MCPServer/crm", str(tmp_path), "x-key", "key {}")

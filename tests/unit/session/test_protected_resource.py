@@ -83,6 +83,9 @@ class Own:
         self.asked.append((source.name, caller))
         return self.found if self.found is not None else TokenNeeded(nothing)
 
+    def rejection(self, source: Any, caller: Caller) -> Any:
+        return lambda: Refusal.of(Reason.CREDENTIAL_UNAVAILABLE, message="Connect again.", status=403)
+
 
 async def nothing() -> Refusal:
     raise AssertionError("sessions run no effect")
@@ -442,6 +445,25 @@ def test_a_denied_call_fetches_nothing() -> None:
 def test_another_event_while_waiting_is_a_failure_of_ours() -> None:
     playbook = waiting(World())
     assert playbook >> body() << refuses(500, "internal-error")
+
+
+def test_a_401_of_the_upstream_is_about_what_we_sent_and_not_about_the_client() -> None:
+    playbook = waiting(World())
+    assert (
+        playbook
+        >> EffectDone(OWN)
+        << forwards()
+        >> answer(401, www_authenticate="Bearer")
+        << refuses(200, "credential-unavailable", shape=failed_tool)
+    )
+    assert "Connect again." in playbook.actions[-1].rendered.body.decode()  # type: ignore[union-attr]
+    ours = World()
+    assert ours >> mcp("crm") << RequestHeadersReply() >> tool("read_it") << forwards()
+    assert ours >> answer(401) << refuses(502, "credential-unavailable", shape=rpc_error)
+    assert not any(name == "www-authenticate" for name, _ in ours.actions[-1].rendered.headers)  # type: ignore[union-attr]
+    passed = World()
+    assert passed >> mcp("plain") << RequestHeadersReply() >> tool("read_it") << forwards()
+    assert not any(isinstance(action, Respond) for action in passed.session.on(answer(401), 0.0, 200.0))
 
 
 def test_ports_without_any_refuse() -> None:
