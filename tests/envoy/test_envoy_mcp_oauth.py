@@ -385,6 +385,21 @@ def test_a_stored_token_is_its_owners_alone_and_who_has_none_is_told_where_to_ge
     assert world.arrived("bob connected")[-1] == "Bearer stored-for-bob-0123456789"
 
 
+def test_a_401_of_the_upstream_sends_nobody_to_log_in_again(world: World):
+    async def declines(line: Line) -> None:
+        await line.whole(b"{}", "401 Unauthorized", www_authenticate='Bearer resource_metadata="https://evil.example"')
+
+    world.made.upstream.scripts["declines"] = declines
+    for server, said in (("other", "gateway's credential"), ("mine", "https://portal.example.com/connect")):
+        world.store("fay", "stored-for-fay-0123456789")
+        token = world.authority.token_for("fay", world.resource(server))
+        answer = world.call(server, token, **{"x-script": "declines"})
+        assert answer.status_code == (200 if server == "mine" else 502)
+        assert said in answer.text
+        assert "www-authenticate" not in answer.headers
+        assert world.made.gateway.record(answer)["reason"] == "credential-unavailable"
+
+
 async def test_an_exchanged_token_is_never_anothers_however_many_come_at_once(world: World):
     callers = ("ann", "ben", "cat")
     tokens = {who: world.authority.token_for(who, world.resource("exchanged")) for who in callers}
