@@ -35,10 +35,8 @@ _LISTS = (
 )
 _STOPPED: Any = object()
 _BOM = b"\xef\xbb\xbf"  # some readers drop it and then see JSON
-_HEADS = {name: b"event: " + name.encode() + b"\n" for name in ("message", "endpoint", "ping")} | {"": b""}
+_HEADS = {name: b"event: " + name.encode() + b"\n" for name in ("message", "ping")} | {"": b""}
 _RETRY_DIGITS = 9  # milliseconds: eleven days
-_MAX_ADDRESS = 4096
-_PATH = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~!$&'()*+,;=:@%/?#[]")  # RFC 3986
 
 
 Finish = Callable[[Any], None]
@@ -170,7 +168,12 @@ class McpAnswer:
         if data is None or data.isspace() or not data:  # a priming event with an id and empty data, a bare retry
             new = None if data is None else b""
         elif name == "endpoint" and self._endpoint:
-            new = self._address(data)
+            # Where the client is to post to, says HTTP+SSE of 2024-11-05. Only the server's own host has that address:
+            # what is posted to us at it would be another route's, the client's token in hand.
+            raise Uninspectable(
+                "The server speaks HTTP+SSE of 2024-11-05, which is not served here. Put the address of its Streamable "
+                "HTTP into the policy."
+            )
         else:
             try:
                 message = self._inspect(json_body.decode_any(data), len(data))
@@ -201,13 +204,6 @@ class McpAnswer:
         if retry is not None and retry.isdigit() and len(retry) <= _RETRY_DIGITS:
             head += b"retry: " + retry + b"\n"
         return head
-
-    def _address(self, data: bytes) -> bytes:
-        """The first event of the HTTP+SSE transport of 2024-11-05: where the client is to post, its token in hand."""
-        path = self._text(data)
-        if not _is_path(path):
-            raise Uninspectable("The answer sends the client to an address that is no path of this origin.")
-        return path
 
     def _line(self, text: bytes) -> bytes:
         """One line of text, masked, and still one line."""
@@ -271,9 +267,3 @@ class McpAnswer:
                     ]
         if "cacheScope" in result or (listed and self._modern):
             result["cacheScope"] = "private"
-
-
-def _is_path(address: bytes) -> bool:
-    """Whether it is a path of the origin that the client already talks to, for every reader of addresses: browsers
-    take a backslash for a slash and drop tabs and line ends, and two slashes begin a host."""
-    return address[:1] == b"/" and address[1:2] != b"/" and len(address) <= _MAX_ADDRESS and _PATH.issuperset(address)

@@ -335,6 +335,21 @@ def test_a_task_is_asked_for_by_who_was_given_it(era_gate: Era, era, methods):
         assert arrived == []
 
 
+# -- the transport of 2024-11-05 -------------------------------------------------------------------------------------
+
+
+def test_a_server_of_the_old_transport_is_named_as_the_reason(era_gate: Era):
+    async def old(line: Line) -> None:
+        await line.chunked(b"event: endpoint\ndata: /messages/?session_id=1\n\n")
+        await line.end()
+
+    era_gate.scripted.upstream.scripts["old"] = old
+    answer, _ = era_gate.send("all", None, method="GET", script="old")
+    assert b"/messages" not in answer.content
+    record = era_gate.scripted.gateway.record(answer)
+    assert record["reason"] == "answer-unreadable"
+
+
 # -- web pages -------------------------------------------------------------------------------------------------------
 
 

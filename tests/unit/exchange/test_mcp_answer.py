@@ -246,7 +246,6 @@ def test_a_byte_order_mark_ends_here_because_it_would_hide_the_first_field():
         pytest.param(b"id: to/a@b.c\ndata: {}\n\n", id="an event's id"),
         pytest.param(b"event: other\ndata: mail to a@b.c\n\n", id="text in an event of another name"),
         pytest.param(b'event: other\ndata: {"x":"a@b.c"}\n\n', id="JSON in an event of another name"),
-        pytest.param(b"event: endpoint\ndata: /messages/?to=a@b.c\n\n", id="the endpoint of 2024"),
         pytest.param(b'data: {"params":{"data":"a@b.c"}}\n', id="an event whose blank line never came"),
     ],
 )
@@ -257,36 +256,21 @@ def test_the_text_of_a_stream_is_masked(stream):
     assert b"[mail]" in out
 
 
-@pytest.mark.parametrize("mask", [Mail(), None], ids=["masked", "filtered"])
-def test_the_endpoint_event_of_2024_passes_if_it_is_a_path_of_the_same_origin(mask):
-    answer = mcp.answer(STREAM, mask, only())
-    stream = b"event: endpoint\ndata: /messages/?session_id=0a-f%20&b=(1)\n\n"
-    assert answer.feed(stream) == stream
-    assert answer.notes == ()
-
-
 @pytest.mark.parametrize(
     "address",
     [
+        pytest.param(b"/messages/?session_id=0a-f%20&b=(1)", id="a path of the same origin"),
         pytest.param(b"http://attacker.example/steal", id="another origin"),
         pytest.param(b"//attacker.example/steal", id="another host"),
-        pytest.param(b"/\\attacker.example/steal", id="a backslash, which browsers take for a slash"),
-        pytest.param(b"/\t/attacker.example", id="a tab, which browsers drop"),
-        pytest.param(b"/\ndata: /attacker.example", id="a line end, which browsers drop"),
-        pytest.param(b"/a b", id="a blank"),
-        pytest.param("/\uff0fattacker.example".encode(), id="a wide slash"),
-        pytest.param(b"messages", id="no path"),
-        pytest.param(b"https:attacker.example", id="a scheme"),
         pytest.param(b'"/messages"', id="a path in JSON"),
-        pytest.param(b"/" + b"a" * 5000, id="a path without end"),
         pytest.param(b"\xff", id="no UTF-8"),
     ],
 )
 @pytest.mark.parametrize("mask", [Mail(), None], ids=["masked", "filtered"])
-def test_an_endpoint_that_may_lead_elsewhere_ends_the_stream(address, mask):
+def test_the_transport_of_2024_ends_with_a_sentence_that_names_it(address, mask):
     answer = mcp.answer(STREAM, mask, only())
     assert answer.feed(b"event: endpoint\ndata: " + address + b"\n\n") == b""
-    with pytest.raises(Uninspectable):
+    with pytest.raises(Uninspectable, match="HTTP\\+SSE of 2024-11-05"):
         answer.finish()
 
 
