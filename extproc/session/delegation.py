@@ -1,8 +1,10 @@
 """The credential of a call to an MCP server: the gateway's own, or the caller's, which may have to be fetched first."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
+from extproc.exchange.model import McpCall
 from extproc.exchange.refusal import Reason, Refusal
 from extproc.policy.runtime import McpServer
 from extproc.session.outgoing import authenticated
@@ -17,22 +19,27 @@ def with_credential(
     body: bytes,
     ports: Ports,
     go: Callable[[Injected], Forward],
-    refuse: Callable[[Refusal], Refused],
+    refused: Refused,
 ) -> Forward | Refused | Waiting:
-    """`go` with what authenticates a request of this body, `refuse` when there is nothing; at once, or later."""
+    """`go` with what authenticates a request of this body, at once or later. `refused` is the allowed call as it is
+    refused when there is nothing."""
 
     def settled(found: Any) -> Forward | Refused:
         if isinstance(found, Injected):
             return go(found)
         # Whatever else an effect ends with, an error among it, is no credential.
-        return refuse(found if isinstance(found, Refusal) else Refusal.of(Reason.CREDENTIAL_UNAVAILABLE))
+        return replace(refused, refusal=found) if isinstance(found, Refusal) else refused
 
     source = server.delegation
     if source is None:
         method = admitted.arrived.method
         return settled(authenticated(server.upstream, path, body, ports.credentials, method))
     found = ports.delegated.inject(source, Caller(admitted.identity, admitted.token))
-    return Waiting(found.fetch, settled) if isinstance(found, TokenNeeded) else settled(found)
+    if not isinstance(found, TokenNeeded):
+        return settled(found)
+    assert isinstance(refused.call, McpCall)
+    assert refused.decision is not None
+    return Waiting(found.fetch, settled, refused.voice, refused.call, refused.decision)
 
 
 def rejection(admitted: Admitted, server: McpServer, ports: Ports) -> Callable[[], Refusal] | None:

@@ -104,7 +104,7 @@ def _decide(
         sent,
         ports,
         lambda injected: _forward(allowed, injected, policy, ports, wall),
-        lambda refusal: Refused(refusal, voice, call, decision),
+        Refused(Refusal.of(Reason.CREDENTIAL_UNAVAILABLE), voice, call, decision),
     )
 
 

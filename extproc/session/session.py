@@ -216,7 +216,8 @@ class Session:
     def _decided(self, outcome: Forward | Refused | Waiting, mono: float) -> list[Action]:
         if isinstance(outcome, Waiting):
             self._state = State.TOKEN
-            self._waiting = outcome
+            self._waiting, self._voice = outcome, outcome.voice
+            self._call, self._decision = outcome.call, outcome.decision
             return [Await(outcome.effect)]
         if isinstance(outcome, Refused):
             return self._refused(outcome, mono)

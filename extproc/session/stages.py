@@ -116,6 +116,9 @@ class Waiting:
 
     effect: Callable[[], Awaitable[Any]]
     resume: Callable[[Any], Forward | Refused]
+    voice: Voice
+    call: McpCall
+    decision: Decision
 
 
 @dataclass(frozen=True, slots=True)

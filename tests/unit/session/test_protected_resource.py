@@ -432,7 +432,11 @@ def test_a_stream_waits_in_the_headers_phase() -> None:
 
 def test_who_goes_away_while_waiting_leaves_a_record() -> None:
     playbook = waiting(World())
-    assert playbook >> CLOSED << records(aborted=True)
+    assert (
+        playbook
+        >> CLOSED
+        << records(aborted=True, server="mine", name="read_it", verdict="allow", upstream="MCPServer/mine")
+    )
     assert playbook >> CLOSED
 
 
@@ -444,7 +448,8 @@ def test_a_denied_call_fetches_nothing() -> None:
 
 def test_another_event_while_waiting_is_a_failure_of_ours() -> None:
     playbook = waiting(World())
-    assert playbook >> body() << refuses(500, "internal-error")
+    assert playbook >> body() << refuses(500, "internal-error", shape=rpc_error)
+    assert json.loads(playbook.actions[-1].rendered.body)["id"] == 7  # type: ignore[union-attr]
 
 
 def test_a_401_of_the_upstream_is_about_what_we_sent_and_not_about_the_client() -> None:
