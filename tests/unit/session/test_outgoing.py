@@ -168,7 +168,6 @@ def test_a_cluster_and_headers_may_be_named_besides():
 
 def test_nothing_that_is_kept_holds_the_prompt_or_a_secret():
     made = sent(call(), leg())
-    assert made.call.doc == {}
     assert slim(call(stream=True)).stream
     shown = repr((made, asking("q=" + TOKEN)))
     for secret in (TOKEN, "hello", "canary", "client-key"):
