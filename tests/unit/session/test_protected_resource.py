@@ -209,6 +209,7 @@ def test_what_has_no_document_looks_like_what_is_not_there(path: str) -> None:
     assert playbook >> at(WELL_KNOWN + path) << refuses(404, "route-unknown")
     assert not any("access-control" in name for name, _ in playbook.actions[0].rendered.headers)  # type: ignore[union-attr]
     assert over(playbook)["verdict"] == "deny"
+    assert World() >> at_host("crm.example.com", at(f"{WELL_KNOWN}-x")) << refuses(404, "route-unknown")
 
 
 def test_a_browser_may_ask_first_and_others_may_not_write() -> None:
