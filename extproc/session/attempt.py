@@ -8,6 +8,7 @@ the case that none does.
     NEW -> BODY -> FORWARDED -> (HOLDING ->) OVER -> CLOSED
 """
 
+from base64 import urlsafe_b64encode
 from collections.abc import Callable
 from datetime import UTC, datetime
 from enum import Enum
@@ -69,6 +70,7 @@ class Attempt:
     __slots__ = (
         "_asking",
         "_credentials",
+        "_dropped",
         "_held",
         "_leg",
         "_limits",
@@ -80,6 +82,7 @@ class Attempt:
         "_reply",
         "_room",
         "_route",
+        "_secret",
         "_sent",
         "_state",
         "_status",
@@ -100,7 +103,9 @@ class Attempt:
         self._route: Route | None = None
         self._asking: Asking | None = None
         self._leg: Leg | None = None
-        self._sent: Sent | None = None
+        self._sent = -1  # bytes; below 0 as long as nothing was. What was sent is not kept: an answer may take hours
+        self._dropped: tuple[str, ...] = ()
+        self._secret = b""
         self._reply: ResponseHeadersReply | None = None
         self._held: list[bytes] = []
         self._room = limits.answer
@@ -168,7 +173,7 @@ class Attempt:
         sent = self._adapted(call, model, leg, asking)
         if isinstance(sent, Refusal):
             return self._refuse(sent, mono)
-        self._sent = sent
+        self._sent, self._dropped, self._secret = sent.size, sent.dropped, sent.secret
         self._state = State.FORWARDED
         self._times["forwarded"] = mono
         return [sent.reply]
@@ -202,12 +207,14 @@ class Attempt:
         details = event.attributes.get("response.code_details", _UPSTREAM)
         self._status = status_of(event.headers)
         spoke = details == _UPSTREAM
-        if spoke and self._sent is None:
+        if spoke and self._sent < 0:
             return self.fail(mono)  # an answer to what nobody sent
         self._outcome = _outcome(self._status, "" if spoke else details)
         sets = [(plan.OUTCOME, plan.SERVED if spoke else Reason.UPSTREAM_FAILED.value)]
-        if spoke and self._sent is not None and self._sent.dropped:
-            sets.append((plan.DROPPED, ", ".join(self._sent.dropped)))
+        if spoke and self._dropped:
+            sets.append((plan.DROPPED, ", ".join(self._dropped)))
+        if spoke and self._secret:
+            sets.append((plan.INJECTED, urlsafe_b64encode(self._secret).decode()))
         said = {name for name, _ in sets}
         # An upstream that writes headers of ours would speak in our name, and one that writes Envoy's would tell ours
         # not to try the next target (`x-envoy-overloaded`).
@@ -269,6 +276,7 @@ class Attempt:
     def _over(self, mono: float) -> None:
         self._state = State.OVER
         self._asking = None
+        self._secret = b""
         self._held.clear()
         self._times.setdefault("start", mono)
         self._times["end"] = mono
@@ -291,7 +299,7 @@ class Attempt:
     def _record(self, wall: float) -> dict[str, Any]:
         """Which provider was given the call, and what came of it. Who called and what was decided stands in the record
         of the exchange."""
-        leg, sent, at = self._leg, self._sent, self._times
+        leg, at = self._leg, self._times
         moment = datetime.fromtimestamp(self._wall or wall, UTC).isoformat(timespec="milliseconds")
         ms = {"total": _ms(at["start"], at["end"])}
         if "forwarded" in at and "response" in at:
@@ -311,8 +319,8 @@ class Attempt:
             "outcome": self._outcome,
             "reason": self._reason,
             "status": self._status,
-            "dropped": list(sent.dropped) if sent is not None else [],
-            "bytes": {"request_upstream": sent.size if sent is not None else 0},
+            "dropped": list(self._dropped),
+            "bytes": {"request_upstream": max(self._sent, 0)},
             "ms": ms,
         }
 

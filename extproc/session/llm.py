@@ -13,6 +13,7 @@ from extproc.exchange.model import Answer, LlmCall
 from extproc.exchange.refusal import Reason, Refusal, Rendered
 from extproc.exchange.text import TextFilter
 from extproc.exchange.translation.contract import Reply
+from extproc.exchange.translation.masked_reply import MaskedReply
 from extproc.exchange.translation.same_body import SameBody
 from extproc.policy.decide import decide_llm, visible_models
 from extproc.policy.decision import Decision, Leg, Verdict
@@ -20,8 +21,8 @@ from extproc.policy.runtime import Policy
 from extproc.policy.sensitivity import DataClass
 from extproc.session import forwarding, plan
 from extproc.session.actions import RequestBodyReply
-from extproc.session.outgoing import NOTHING, Asking, authenticated, outgoing, slim, with_usage
-from extproc.session.ports import Credentials, Ports
+from extproc.session.outgoing import Asking, outgoing, slim, with_usage
+from extproc.session.ports import Ports
 from extproc.session.secret_filter import SecretFilter
 from extproc.session.stages import Admitted, Forward, Judged, Limits, Local, Refused, RequestFacts, key_of
 
@@ -51,26 +52,25 @@ def judge(
         return Refused(Refusal.of(decision.reason, message=decision.message), dialect, call, decision)
     legs = decision.obligations.legs
     if len(legs) > 1:
-        return _planned(admitted, full, call, decision, credentials, id)
+        return _planned(admitted, full, call, decision, id)
     asking = Asking(admitted.headers, arrived.query, arrived.route.place, admitted.token)
     sent = outgoing(full, legs[0], asking, credentials, more=plan.first_byte(decision.obligations.failover))
     if isinstance(sent, Refusal):
         return Refused(sent, dialect, call, decision)
     mask = _mask(decision)
     judged = _judged(
-        call, decision, mask, legs[0], _reply(full, legs[0]), sent.secret, size=sent.size, dropped=sent.dropped
+        call, decision, mask, legs[0], _reply(full, legs[0], mask), sent.secret, size=sent.size, dropped=sent.dropped
     )
     return Forward(judged, sent.reply)
 
 
-def _planned(
-    admitted: Admitted, full: LlmCall, call: LlmCall, decision: Decision, credentials: Credentials, id: str
-) -> Forward:
+def _planned(admitted: Admitted, full: LlmCall, call: LlmCall, decision: Decision, id: str) -> Forward:
     """The client's own call on its way to the attempts; each makes of it what its target understands."""
     obligations = decision.obligations
     legs = obligations.legs
     # Exactly what was judged, whatever bytes it came in.
     body = json_body.encode(full.doc)
+    size = len(body)
     arrived = admitted.arrived
     sets = (
         (forwarding.ROUTING_HEADER, plan.STREAMED if call.stream else plan.WHOLE),
@@ -78,26 +78,24 @@ def _planned(
         (":path", arrived.path + forwarding.query(arrived.query, admitted.token)),
         (plan.HEADER, plan.encode(id, call.model, legs)),
         ("accept-encoding", "identity"),
-        ("content-length", str(len(body))),
+        ("content-length", str(size)),
         ("content-type", "application/json"),
         *plan.retries(legs, obligations.failover),
     )
     remove = forwarding.stripped(admitted.headers, (), admitted.token)
     mask = _mask(decision)
     # Made now, while the document is here; they keep nothing of it.
-    replies = tuple(_reply(full, leg) for leg in legs)
+    replies = tuple(_reply(full, leg, mask) for leg in legs)
 
-    def served(number: int) -> Judged | None:
-        """What `Judged.served` promises. The credential is asked for again: the attempt had it from the same place."""
+    def served(number: int, secret: bytes) -> Judged | None:
+        """What `Judged.served` promises. Holds neither the document nor the body: nobody knows how long it waits."""
         if not 0 < number <= len(legs):
             return None
-        leg = legs[number - 1]
-        injected = authenticated(leg.target.provider.upstream, "/", b"", credentials) or NOTHING
-        judged = _judged(call, decision, mask, leg, replies[number - 1], injected.secret)
-        return replace(judged, sent=len(body), attempts=number)
+        judged = _judged(call, decision, mask, legs[number - 1], replies[number - 1], secret)
+        return replace(judged, sent=size, attempts=number)
 
     judged = _judged(call, decision, mask, legs[0], None, b"")
-    return Forward(replace(judged, sent=len(body), served=served), RequestBodyReply(body, sets, remove))
+    return Forward(replace(judged, sent=size, served=served), RequestBodyReply(body, sets, remove))
 
 
 def _mask(decision: Decision) -> TextFilter | None:
@@ -105,10 +103,16 @@ def _mask(decision: Decision) -> TextFilter | None:
     return masking.start() if masking is not None else None
 
 
-def _reply(full: LlmCall, leg: Leg) -> Reply | None:
+def _reply(full: LlmCall, leg: Leg, mask: TextFilter | None) -> Reply | None:
     """What writes a target's answer in the client's dialect; None where it is that already."""
     translation = leg.translation
-    return None if translation is None or isinstance(translation, SameBody) else translation.answer(full)
+    if translation is None or isinstance(translation, SameBody):
+        return None
+    reply = translation.answer(full)
+    if mask is None:
+        return reply
+    heard = LlmCall(full.dialect, full.operation, full.model, full.stream, framing=full.framing)
+    return MaskedReply(reply, partial(classify.DIALECTS[full.dialect].answer, heard, mask))
 
 
 def _judged(

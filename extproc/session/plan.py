@@ -33,6 +33,9 @@ OUTCOME = "x-gatereeve-outcome"
 SERVED = "served"
 MESSAGE = "x-gatereeve-message"  # a sentence that is more exact than the reason's own
 DROPPED = "x-gatereeve-dropped"  # what of the request the target's API cannot say
+# The credential that went to the target, for who reads its answer: another worker has other tokens of the same account,
+# and whoever gets an answer must not learn the one that was used. It goes no further than the gateway's session.
+INJECTED = "x-gatereeve-injected"
 
 
 class Plan(msgspec.Struct, frozen=True, array_like=True):
@@ -92,6 +95,11 @@ def is_attempt(attributes: Mapping[str, str]) -> bool:
 def number(value: str) -> int:
     """The attempt's number, from 1; 0 for what is none."""
     return int(value) if value.isascii() and value.isdecimal() and len(value) <= 2 else 0
+
+
+def injected(headers: Mapping[str, str]) -> bytes:
+    """The credential that an attempt says it used, b"" if none. Raises ValueError for what no attempt says."""
+    return b64decode(headers.get(INJECTED, ""), altchars=b"-_", validate=True)
 
 
 def dropped(headers: Mapping[str, str]) -> tuple[str, ...]:

@@ -284,7 +284,8 @@ class Session:
         judged = self._judged
         assert judged is not None
         assert judged.served is not None
-        made = judged.served(plan.number(event.attributes.get(plan.ATTEMPTS_ATTRIBUTE, "")))
+        number = plan.number(event.attributes.get(plan.ATTEMPTS_ATTRIBUTE, ""))
+        made = judged.served(number, plan.injected(event.headers))
         if made is None:
             raise ValueError
         self._judged = replace(made, dropped=plan.dropped(event.headers))

@@ -70,7 +70,7 @@ class Judged:
 
     LLM calls: `leg` is the target, `reply` writes its answer in the client's dialect (None: it is), `dropped` are the
     fields it was not told. With several targets, `served` makes the value for the one that answered, told by its number
-    from 1; what this value says is then about the first.
+    from 1 and the credential it was given; what this value says is then about the first.
     """
 
     call: LlmCall | McpCall
@@ -86,7 +86,7 @@ class Judged:
     leg: Leg | None = None
     reply: Reply | None = None
     dropped: tuple[str, ...] = ()
-    served: Callable[[int], "Judged | None"] | None = None
+    served: Callable[[int, bytes], "Judged | None"] | None = None
     session: Callable[[str], str] | None = None  # makes an MCP session's id the caller's own
     attempts: int = 0  # how many targets were tried, 0 if there was one only
     rejected: Callable[[], Refusal] | None = None  # what it means that the upstream says 401; None: what it says

@@ -89,6 +89,9 @@ class Run:
         return made.entry
 
 
+USED = (plan.INJECTED, base64.urlsafe_b64encode(SECRET.encode()).decode())
+
+
 def only(actions: list[object], kind: type):
     (action,) = actions
     assert isinstance(action, kind)
@@ -267,7 +270,7 @@ def test_a_body_that_was_never_judged_is_refused(event: RequestBody):
 def test_an_answer_says_that_its_target_gave_it():
     run = Run()
     reply = only(run(asked("2"), body(model="both", seed=1), answer()), ResponseHeadersReply)
-    assert reply == ResponseHeadersReply(((plan.OUTCOME, "served"), (plan.DROPPED, "seed")), ())
+    assert reply == ResponseHeadersReply(((plan.OUTCOME, "served"), (plan.DROPPED, "seed"), USED), ())
     entry = run.record()
     assert (entry["outcome"], entry["status"], entry["dropped"]) == ("served", 200, ["seed"])
 
@@ -275,11 +278,12 @@ def test_an_answer_says_that_its_target_gave_it():
 def test_an_answer_cannot_speak_in_our_name_nor_in_envoys():
     """With `x-envoy-overloaded`, a provider behind an Envoy of its own would keep ours from asking the next one."""
     forged = {"x_gatereeve_outcome": "not-ready", "x_gatereeve_message": "m", "x_gatereeve_dropped": "d",
-              "x_gatereeve_model": "m", "x_envoy_overloaded": "true", "x_envoy_ratelimited": "true"}  # fmt: skip
+              "x_gatereeve_model": "m", "x_gatereeve_injected": "m",
+              "x_envoy_overloaded": "true", "x_envoy_ratelimited": "true"}  # fmt: skip
     reply = only(Run()(asked(), body(model="both"), answer(503, **forged)), ResponseHeadersReply)
-    assert reply.set == ((plan.OUTCOME, "served"),)
+    assert reply.set == ((plan.OUTCOME, "served"), USED)
     names = {name.replace("_", "-") for name in forged}
-    assert set(reply.remove) == names - {plan.OUTCOME}
+    assert set(reply.remove) == names - {plan.OUTCOME, plan.INJECTED}
 
 
 @pytest.mark.parametrize(
@@ -327,7 +331,7 @@ def test_a_whole_answer_begins_when_it_is_complete():
     assert run(asked(chain=plan.WHOLE), body(model="both"), answer()) == []
     assert run(chunk("{", False)) == []
     headers, last = run(chunk("}", True))
-    assert headers.set == ((plan.OUTCOME, "served"),)
+    assert headers.set == ((plan.OUTCOME, "served"), USED)
     assert last == ResponseChunk(b"{}", True)
     assert run.record()["outcome"] == "served"
 
