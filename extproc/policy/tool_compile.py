@@ -71,7 +71,9 @@ def _applied(spec: ChecksSpec, name: str) -> list[Applied]:
     if check is None:
         return []
     if check == "off":
-        return [applied(told, on=False)]
+        # An argument called `command` has the check of whole lines by its name; who switches off the one means both.
+        both = name == "command" and spec.command_line is None
+        return [applied(each, on=False) for each in ((told, "command-line") if both else (told,))]
     options: Mapping[str, Any] = check.model_dump(exclude={"arguments", "unless"})
     return [applied(told, check.arguments, check.unless, **options)]
 
