@@ -73,6 +73,8 @@ def choose(judged: Judged, event: ResponseHeaders, limits: Limits, id: str) -> M
     secret, reply = judged.secret, judged.reply
     told = _told(judged, headers)
     if event.end_of_stream:
+        if reply is not None and status < 300:
+            raise Uninspectable("It is empty.")  # a client of the other API was to get an answer
         kept, remove = returned(headers, id, secret, judged.mask, changed=False, translated=reply is not None)
         return Bodiless(kept + told, remove, secret)
     said = headers.get("content-type", "").lower()

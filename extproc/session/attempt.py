@@ -53,6 +53,8 @@ from extproc.session.stages import Limits
 _CHUNK = 1 << 20
 _UPSTREAM = "via_upstream"
 _FORGED = (OWN_PREFIX, "x-envoy-")
+# The next call will be judged by the policy that took the target away, so it is worth another one.
+_CHANGED = "The gateway's policy changed during the call. Try again."
 
 
 class State(Enum):
@@ -165,24 +167,41 @@ class Attempt:
         model = policy.models.get(self._plan.model) if self._plan is not None else None
         leg = self._leg = self._target(model, route) if model is not None else None
         if model is None or leg is None:
-            return self._refuse(Refusal.of(Reason.PROVIDER_NOT_APPROVED), mono)
+            return self._refuse(Refusal.of(Reason.UPSTREAM_FAILED, message=_CHANGED), mono)
         try:
             call = classify.DIALECTS[route.dialect].read(route.operation, json_body.decode(event.body), route.place)
         except BadRequest:  # it was judged: what cannot be read now is a fault of ours
             return self.fail(mono)
         sent = self._adapted(call, model, leg, asking)
         if isinstance(sent, Refusal):
+            if sent.reason is Reason.UNTRANSLATABLE and self._asked_before(call, model, route):
+                # Whoever could take the call failed, and may not the next time. "It cannot be said" would be final.
+                return self._refuse(sent, mono, Refusal.of(Reason.UPSTREAM_FAILED))
             return self._refuse(sent, mono)
         self._sent, self._dropped, self._secret = sent.size, sent.dropped, sent.secret
         self._state = State.FORWARDED
         self._times["forwarded"] = mono
         return [sent.reply]
 
-    def _target(self, model: Model, route: Route) -> Leg | None:
-        """The target of this attempt, if the policy (which may be newer than the plan) still has it, and if it still
-        answers in the dialect in which the gateway's session will read it."""
+    def _asked_before(self, call: LlmCall, model: Model, route: Route) -> bool:
+        """Whether the call can be said to a target whose turn was before this one's."""
         assert self._plan is not None
-        provider, name, dialect = self._plan.targets[self._number - 1]
+        for number in range(1, self._number):
+            leg = self._target(model, route, number)
+            if leg is None or leg.translation is None:
+                return True
+            try:
+                leg.translation.request(call, leg.target.model)
+            except BadRequest:
+                continue
+            return True
+        return False
+
+    def _target(self, model: Model, route: Route, number: int = 0) -> Leg | None:
+        """The target of this attempt (or of `number`), if the policy (which may be newer than the plan) still has it,
+        and if it still answers in the dialect in which the gateway's session will read it."""
+        assert self._plan is not None
+        provider, name, dialect = self._plan.targets[(number or self._number) - 1]
         for target in model.targets:
             if target.provider.name == provider and target.model == name and target.provider.approved:
                 leg = leg_of(target, route.dialect)
@@ -258,7 +277,9 @@ class Attempt:
 
     # -- the end -------------------------------------------------------------------------------------------------------
 
-    def _refuse(self, refusal: Refusal, mono: float) -> list[Action]:
+    def _refuse(self, refusal: Refusal, mono: float, told: Refusal | None = None) -> list[Action]:
+        """`refusal` is why, for the record; `told` is what the call ends with if no other target takes it."""
+        told = told or refusal
         begun = self._state is State.HOLDING and self._reply is None
         self._over(mono)
         self._outcome = "refused"
@@ -268,8 +289,8 @@ class Attempt:
         self._status = 503
         headers = (
             ("content-type", "application/json"),
-            (plan.OUTCOME, refusal.reason.value),
-            (plan.MESSAGE, quote(refusal.message)),
+            (plan.OUTCOME, told.reason.value),
+            (plan.MESSAGE, quote(told.message)),
         )
         return [Respond(Rendered(503, headers, b"{}"), f"gatereeve_{refusal.reason.value}")]
 

@@ -186,9 +186,17 @@ def test_a_target_without_its_credential_is_a_503():
 
 def test_a_call_that_cannot_be_translated_is_a_503_that_says_why():
     run = Run()
-    message = refused(run(asked("2"), body(model="both", n=3)), Reason.UNTRANSLATABLE)
+    plans = plan.encode("gr-1", "both", (leg_of(several().models["both"].targets[1], "openai-chat"),) * 2)
+    message = refused(run(asked("2", x_gatereeve_plan=plans), body(model="both", n=3)), Reason.UNTRANSLATABLE)
     assert message.isascii()
     assert "n" in message
+
+
+def test_a_call_that_another_target_could_take_does_not_end_as_one_that_cannot_be_said():
+    """The first target failed, or this one's turn had not come. SDKs give up on a 400 and try again after a 502."""
+    run = Run()
+    refused(run(asked("2"), body(model="both", n=3)), Reason.UPSTREAM_FAILED)
+    assert run.record()["reason"] == "untranslatable"
 
 
 @pytest.mark.parametrize(
@@ -207,7 +215,7 @@ def test_a_call_that_cannot_be_translated_is_a_503_that_says_why():
 )  # fmt: skip
 def test_a_plan_older_than_the_policy_is_refused_and_the_next_may_try(model: str, number: str, change):
     run = Run(change(several()))
-    refused(run(asked(number, model), body(model=model)), Reason.PROVIDER_NOT_APPROVED)
+    refused(run(asked(number, model), body(model=model)), Reason.UPSTREAM_FAILED)
     assert run.record()["outcome"] == "refused"
 
 
@@ -410,4 +418,4 @@ def test_a_plan_forged_with_another_models_targets_finds_none():
     """Were one ever believed, it could still name nothing but what the Model has."""
     forged = msgspec.json.encode(plan.Plan("gr-1", "both", (("shady", "up-s", "openai-chat"),)))
     value = base64.urlsafe_b64encode(forged).decode()
-    refused(Run()(asked(x_gatereeve_plan=value), body(model="both")), Reason.PROVIDER_NOT_APPROVED)
+    refused(Run()(asked(x_gatereeve_plan=value), body(model="both")), Reason.UPSTREAM_FAILED)

@@ -184,3 +184,12 @@ def test_masking_twice_changes_nothing_else(masking: Policy):
     whole = written(run(made, served(2), ResponseBody(message(text), True)))
     said = json.loads(whole)["choices"][0]["message"]["content"]
     assert said == "mail [masked:email], [masked:card], and 12 words of prose"
+
+
+def test_an_empty_success_is_no_answer_in_another_api():
+    made = session(policy=several)
+    run(made, request("/v1/chat/completions"), body(model="both"))
+    event = served(2)
+    (answer,) = run(made, ResponseHeaders(event.headers, True, event.attributes))
+    assert isinstance(answer, Respond)
+    assert (answer.rendered.status, b"answer-unreadable" in answer.rendered.body) == (502, True)
