@@ -42,10 +42,13 @@ class Approval:
 
     def standing(self, definition: JsonObject, wall: float) -> Standing:
         """`wall` is Unix time."""
-        if self.expires is not None and wall > self.expires:
+        if self.lapsed(wall):
             return "unknown"
         found = self.pins.check(definition)
         return "approved" if found in ("pinned", "signed") else "changed" if found == "changed" else "unknown"
+
+    def lapsed(self, wall: float) -> bool:
+        return self.expires is not None and wall > self.expires
 
     def refuses(self, standing: Standing) -> bool:
         return (standing == "changed" and self.drift) or (standing == "unknown" and self.unknown)
@@ -75,6 +78,15 @@ class ToolRules:
             known = self._guards[tool] = (definition, self._compiled(tool, definition))
         return known[1].problems(arguments)
 
+    def notes(self, tool: str) -> tuple[str, ...]:
+        """Of the call of a tool that was just judged: which guard could not be held against it."""
+        definition, guard = self._guards.get(tool, (None, None))
+        if guard is None or not self._settings_of(tool).schema:
+            return ()
+        if definition is None:
+            return ("schema-not-known",)
+        return ("schema-partly-held",) if guard.notes else ()
+
     def data_class(self, tool: str, otherwise: DataClass) -> DataClass:
         """The class of what a tool gives out."""
         for names, level in self.classes:
@@ -83,9 +95,12 @@ class ToolRules:
         return otherwise
 
     def _compiled(self, tool: str, definition: JsonObject | None) -> Guard:
-        settings = next((each for names, each in self.settings if names(tool)), Settings())
+        settings = self._settings_of(tool)
         schema = definition.get("inputSchema") if definition is not None else None
         said = definition.get("description") if definition is not None else None
         return compile_guard(
             schema if type(schema) is dict else None, settings, tool, said if type(said) is str else ""
         )
+
+    def _settings_of(self, tool: str) -> Settings:
+        return next((each for names, each in self.settings if names(tool)), Settings())

@@ -13,6 +13,7 @@ from extproc.policy.decide import decide_mcp, visible
 from extproc.policy.decision import Decision
 from extproc.policy.methods import act_of
 from extproc.policy.runtime import McpServer, Policy
+from extproc.policy.sensitivity import DataClass
 from extproc.session import forwarding, protected_resource, tool_guard
 from extproc.session.actions import Pairs, RequestBodyReply, RequestHeadersReply
 from extproc.session.delegation import rejection, with_credential
@@ -111,7 +112,7 @@ def _decide(
 def _forward(allowed: _Allowed, injected: Injected, policy: Policy, ports: Ports, wall: float) -> Forward:
     """The request that the server gets, and how its answer will be read."""
     admitted, server, call, caller = allowed.admitted, allowed.server, allowed.call, allowed.caller
-    level = server.rules.data_class(allowed.full.name, server.data_class)
+    level = _data_class(server, allowed.full)
     if level and not act_of(allowed.full).opens:  # to open or to list is to see nothing yet
         ports.exposure.touched(caller, level, wall, server.remember)
     remove = forwarding.stripped(admitted.headers, tuple(name for name, _ in injected.headers), admitted.token)
@@ -152,6 +153,12 @@ def _forward(allowed: _Allowed, injected: Injected, policy: Policy, ports: Ports
 def _tool(call: McpCall) -> str:
     """The tool that a message calls, with or without an id to answer; "" for any other."""
     return call.name if call.method == "tools/call" else ""
+
+
+def _data_class(server: McpServer, full: McpCall) -> DataClass:
+    """Of what a message makes its sender see. Only names of tools are held against patterns of tools."""
+    tool = _tool(full)
+    return server.rules.data_class(tool, server.data_class) if tool else server.data_class
 
 
 def _opened(admitted: Admitted, server: McpServer, full: McpCall, ports: Ports, caller: bytes) -> Pairs | Refusal:

@@ -20,7 +20,10 @@ from extproc.session.stages import Arrived, Judged
 _MAX = 256  # characters kept of anything a client could make long
 _MAX_TOOLS = 64
 _MAX_ID = 64
-_NOT_APPLIED = frozenset({"answer-not-read", "binary-not-inspected", "state-not-inspected"})
+_NOT_APPLIED = frozenset(
+    {"answer-not-read", "binary-not-inspected", "state-not-inspected", "schema-not-known", "schema-partly-held",
+     "screening-incomplete"}
+)  # fmt: skip
 _PHASES = (
     ("keys", "start", "keys"),
     ("body", "identified", "body"),

@@ -5,13 +5,13 @@ call that names the argument and the remedy and never quotes a value, so that an
 """
 
 from functools import cache
-from typing import Any
 
 from extproc.exchange import json_body
 from extproc.exchange.model import JsonObject, McpCall
 from extproc.exchange.refusal import Reason, Refusal
 from extproc.masking import MaskFilter, RuleSet, rules
 from extproc.policy.runtime import McpServer
+from extproc.policy.tool_rules import Approval
 
 _MOST = 2048  # characters of a call's arguments that the audit tells
 _LONGEST = 65_536  # bytes of arguments that are masked for it; of longer ones only the size is told
@@ -24,7 +24,9 @@ def refusal(server: McpServer, call: McpCall, definition: JsonObject | None, wal
     rules = server.rules
     if rules.approval is not None:
         known = definition if definition is not None else {"name": call.name}
-        if rules.approval.refuses(rules.approval.standing(known, wall)) and not _only_unseen(rules, call, definition):
+        if rules.approval.refuses(rules.approval.standing(known, wall)) and not _only_unseen(
+            rules.approval, call, definition, wall
+        ):
             return Refusal.of(Reason.TOOL_NOT_APPROVED)
     found = rules.problems(call.name, definition, call.arguments)
     if not found:
@@ -34,9 +36,9 @@ def refusal(server: McpServer, call: McpCall, definition: JsonObject | None, wal
     return Refusal.of(Reason.ARGUMENT_REFUSED, message=f"An argument of this call is not accepted. {said}{more}")
 
 
-def _only_unseen(rules: Any, call: McpCall, definition: JsonObject | None) -> bool:
+def _only_unseen(approval: Approval, call: McpCall, definition: JsonObject | None, wall: float) -> bool:
     """An approved tool that no list has shown yet since this gateway runs: nothing says that it has changed."""
-    return definition is None and call.name in rules.approval.pins.tools
+    return definition is None and call.name in approval.pins.tools and not approval.lapsed(wall)
 
 
 def recorded(server: McpServer, call: McpCall) -> str:
@@ -60,8 +62,12 @@ def restrict(server: McpServer, call: McpCall) -> None:
     for holder, key in ((params, "capabilities"), (meta, _CAPABILITIES)):
         said = holder.get(key) if type(holder) is dict else None
         if type(said) is dict:
+            tasks = said.get("tasks")  # 2025-11-25: what may be asked for as a task is declared once more
+            requests = tasks.get("requests") if type(tasks) is dict else None
             for name in denied:
                 said.pop(name, None)
+                if type(requests) is dict:
+                    requests.pop(name, None)
 
 
 @cache
