@@ -51,7 +51,7 @@ class ModelTarget(Declared):
 
     provider: DnsName = Field(description="Name of an LLMProvider.")
     model: Text | None = Field(
-        default=None, description="The provider's name for the model; default: the Model's own name."
+        default=None, max_length=512, description="The provider's name for the model; default: the Model's own name."
     )
     price: PriceSpec | None = Field(
         default=None, description="What its tokens cost here; default: the Model's price. The audit names the cost."
