@@ -21,6 +21,7 @@ __all__ = ["BadMessage", "answer", "error_event", "open_stream", "read", "refusa
 
 VERSION_KEY = "io.modelcontextprotocol/protocolVersion"
 CAPABILITIES_KEY = "io.modelcontextprotocol/clientCapabilities"
+RELATED_KEY = "io.modelcontextprotocol/related-task"
 _ASSUMED = "2025-03-26"  # the revision of a message that names none (Streamable HTTP, 2025-06-18)
 
 # Where a method says what it is about. Policy judges by that name, so it must be there.
@@ -42,8 +43,9 @@ _WITH_ARGUMENTS = frozenset({"tools/call", "prompts/get"})
 
 # What is judged at each level. A key that some reader takes for one of these is refused (see `keys`).
 _TOP = Keys("jsonrpc", "id", "method", "params", "result", "error")
-_PARAMS = Keys("name", "uri", "taskId", "ref", "arguments", "notifications", "_meta")
-_META = Keys(VERSION_KEY)
+_PARAMS = Keys("name", "uri", "taskId", "ref", "arguments", "notifications", "requestState", "capabilities", "_meta")
+_META = Keys(VERSION_KEY, CAPABILITIES_KEY, RELATED_KEY)
+_RELATED = Keys("taskId")
 _REF = Keys("type", "name", "uri")
 _FILTER = Keys("resourceSubscriptions", "taskIds")
 
@@ -68,6 +70,8 @@ def read(server: str, body: bytes, headers: Mapping[str, str], hosts: Collection
     for key, where, keys in _INSIDE:
         _exact(params.get(key), keys, where, request_id)
     meta = params.get("_meta")
+    if type(meta) is dict and RELATED_KEY in meta:
+        _exact(meta[RELATED_KEY], _RELATED, "params._meta.related-task", request_id)
     version = meta.get(VERSION_KEY) if type(meta) is dict else None
     if version is not None and type(version) is not str:
         raise _wrong("The protocol version in _meta is not a string.", request_id, INVALID_PARAMS)

@@ -13,6 +13,7 @@ Change = Callable[[str], str | None]
 
 _RELATED = "io.modelcontextprotocol/related-task"
 _TASK_METHODS = frozenset({"tasks/get", "tasks/result", "tasks/cancel", "tasks/update"})
+_CLIENTS_OWN = "notifications/tasks/status"  # from a client it tells of a task that the client runs for the server
 _INSIDE = 8  # results within results (tasks/get has the tool's own)
 
 
@@ -26,6 +27,7 @@ def given_out(message: Any, task: Change, state: Change) -> None:
             _result(params, task, state, _INSIDE)
         else:
             _meta(params, task)
+            _watched(params, task)
     for key in ("result", "error"):
         if type(message.get(key)) is dict:
             _result(message[key], task, state, _INSIDE)
@@ -34,26 +36,21 @@ def given_out(message: Any, task: Change, state: Change) -> None:
 def brought_back(doc: JsonObject, task: Change, state: Change) -> bool:
     """Changes every handle in a message of a client's. False if one of them is unknown: then the message, of which a
     part may be changed already, must not go on."""
+    result = doc.get("result")
+    if type(result) is dict and not _meta(result, task):
+        # The result of a task that the client runs says which one, and that one nobody gave out. A response is found
+        # by its id; without the name of a task it cannot be taken for another caller's.
+        del result["_meta"][_RELATED]
     params = doc.get("params")
     if type(params) is not dict:
-        holder = doc.get("result")
-        return _meta(holder, task) if type(holder) is dict else True
+        return True
     method = doc.get("method")
     known = _meta(params, task)
-    if method in _TASK_METHODS or "taskId" in params:
+    if method != _CLIENTS_OWN and (method in _TASK_METHODS or "taskId" in params):
         known = _one(params, "taskId", task) and known
     if "requestState" in params:
         known = _one(params, "requestState", state) and known
-    wanted = params.get("notifications")
-    if type(wanted) is dict and wanted.get("taskIds") is not None:
-        listed = wanted["taskIds"]
-        if type(listed) is not list or not all(type(entry) is str for entry in listed):
-            return False
-        opened = [task(entry) for entry in listed]
-        if None in opened:
-            return False
-        wanted["taskIds"] = opened
-    return known
+    return _watched(params, task) and known
 
 
 def _result(result: JsonObject, task: Change, state: Change, levels: int) -> None:
@@ -70,6 +67,21 @@ def _result(result: JsonObject, task: Change, state: Change, levels: int) -> Non
     inner = result.get("result")
     if type(inner) is dict and levels:
         _result(inner, task, state, levels - 1)
+
+
+def _watched(params: JsonObject, task: Change) -> bool:
+    """Changes the ids of the tasks that a subscription is about: as it was asked for, or as it was acknowledged."""
+    wanted = params.get("notifications")
+    if type(wanted) is not dict or wanted.get("taskIds") is None:
+        return True
+    listed = wanted["taskIds"]
+    if type(listed) is not list or not all(type(entry) is str for entry in listed):
+        return False
+    changed = [task(entry) for entry in listed]
+    if None in changed:
+        return False
+    wanted["taskIds"] = changed
+    return True
 
 
 def _meta(holder: JsonObject, task: Change) -> bool:
