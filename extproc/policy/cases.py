@@ -1,22 +1,23 @@
 """Calls and identities as people write them down: in policy tests, for `explain`, or copied out of an audit record."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from pydantic import Field, ValidationError, model_validator
 
 from extproc.errors import PolicyError, Problem
-from extproc.exchange.model import LlmCall, McpCall
+from extproc.exchange.model import JsonObject, LlmCall, McpCall
 from extproc.exchange.refusal import Reason
 from extproc.identity.model import Identity
 from extproc.policy.decide import decide_llm, decide_mcp
-from extproc.policy.decision import Decision, Verdict
+from extproc.policy.decision import Decision, Obligations, Verdict
 from extproc.policy.documents import DataClassName, Declared, DialectName
 from extproc.policy.fields import Text
 from extproc.policy.nodes import dotted
 from extproc.policy.runtime import Policy
 from extproc.policy.sensitivity import DataClass, named
+from extproc.policy.tool_calls import refusal, scopes_lacking
 
 
 class IdentityCase(Declared):
@@ -93,6 +94,17 @@ class McpCase(Declared):
     method: str = Field(default="tools/call", description="The JSON-RPC method.")
     name: str = Field(default="", description="Tool, prompt or resource URI; of a completion, what it is for.")
     arguments: dict[str, Any] = Field(default={}, description="Arguments of the tool or prompt.")
+    definition: dict[str, Any] | None = Field(
+        default=None,
+        description="The tool as its server lists it (description, inputSchema, annotations); default: as it was "
+        "approved, if the server's pins or manifest say how.",
+    )
+
+    @model_validator(mode="after")
+    def _defines_it(self) -> "McpCase":
+        if self.definition is not None and self.definition.get("name", self.name) != self.name:
+            raise ValueError("has the definition of another tool; give it the name that is called, or leave it out")
+        return self
 
 
 class CallCase(Declared):
@@ -119,19 +131,29 @@ class RequestCase(Declared):
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """One question to a policy. `exposed`: the class of what the caller has used of MCP servers before."""
+    """One question to a policy. `exposed`: the class of what the caller has used of MCP servers before. `definition`:
+    of the tool that is called, None if nobody has seen it. `recorded`: it is out of an audit record, which has neither
+    claims nor arguments."""
 
     identity: Identity
     call: LlmCall | McpCall
     request: Mapping[str, Any]
     exposed: DataClass = DataClass.PUBLIC
+    definition: JsonObject | None = None
+    recorded: bool = False
+
+    @property
+    def tool(self) -> str:
+        """The tool that is called, "" if none is."""
+        return self.call.name if isinstance(self.call, McpCall) and self.call.method == "tools/call" else ""
 
 
 def asked(policy: Policy, identity: IdentityCase, call: CallCase, request: RequestCase | None = None) -> Asked:
     """The question that a written-down case asks of this policy."""
     seen = (request or RequestCase()).model_dump()
-    if call.llm is None:
-        return Asked(identity.identity(policy), _call(call), seen)
+    if call.mcp is not None:
+        return Asked(identity.identity(policy), _call(call), seen, definition=_definition(policy, call.mcp))
+    assert call.llm is not None
     return Asked(identity.identity(policy), _call(call), seen | {"size": call.llm.size}, named(call.llm.exposed))
 
 
@@ -160,6 +182,18 @@ def _call(call: CallCase) -> LlmCall | McpCall:
     return McpCall(mcp.server, kind, mcp.method, mcp.name, arguments=_plain(mcp.arguments), doc=doc)
 
 
+def _definition(policy: Policy, case: McpCase) -> JsonObject | None:
+    """What is known of the tool: what the case says, else what was approved."""
+    if case.method != "tools/call":
+        return None
+    if case.definition is not None:
+        return {"name": case.name, **_plain(case.definition)}
+    server = policy.servers.get(case.server)
+    approval = server.rules.approval if server is not None else None
+    pin = approval.pins.tools.get(case.name) if approval is not None else None
+    return pin.definition if pin is not None else None
+
+
 def _plain(value: Any) -> Any:
     """Lists as JSON has them: documents hold tuples, which conditions do not know."""
     if isinstance(value, dict):
@@ -168,13 +202,32 @@ def _plain(value: Any) -> Any:
 
 
 def decide(policy: Policy, question: Asked) -> Decision:
-    """The decision of either plane. A server that is not declared is unknown to everyone."""
-    if isinstance(question.call, LlmCall):
-        return decide_llm(policy, question.identity, question.call, question.request, question.exposed)
-    server = policy.servers.get(question.call.server)
+    """The decision of either plane, as the gateway makes it: of a tool's call also what its scopes, its approval and
+    its arguments say. A server that is not declared is unknown to everyone. No clock: nothing has expired."""
+    call = question.call
+    if isinstance(call, LlmCall):
+        return decide_llm(policy, question.identity, call, question.request, question.exposed)
+    server = policy.servers.get(call.server)
     if server is None:
         return Decision(Verdict.DENY, Reason.SERVER_UNKNOWN)
-    return decide_mcp(policy, question.identity, server, question.call, question.request)
+    decision = decide_mcp(policy, question.identity, server, call, question.request, lambda _tool: question.definition)
+    if not decision.allowed:
+        return decision
+    lacking = () if question.recorded else scopes_lacking(server, question.tool, question.identity.claims)
+    if lacking:
+        said = f"Your token lacks the scope {' '.join(lacking)}. Log in again and grant it."
+        return _refused(decision, Reason.INSUFFICIENT_SCOPE, said)
+    if not question.tool:
+        return decision
+    # What a record does not have is not held against it.
+    judged = replace(call, arguments={}) if question.recorded else call
+    guarded = refusal(server, judged, None if question.recorded else question.definition, 0.0)
+    return decision if guarded is None else _refused(decision, guarded.reason, guarded.message)
+
+
+def _refused(decision: Decision, reason: Reason, message: str) -> Decision:
+    """An allowed call that does not go on. Its rule stays the one that allows it, as in the audit."""
+    return replace(decision, verdict=Verdict.DENY, reason=reason, message=message, obligations=Obligations())
 
 
 def from_record(policy: Policy, record: Mapping[str, Any]) -> Asked:
@@ -200,7 +253,7 @@ def from_record(policy: Policy, record: Mapping[str, Any]) -> Asked:
     except ValidationError as error:
         found = error.errors(include_url=False, include_input=False)
         raise PolicyError([Problem("record", 0, dotted(tuple(e["loc"])), str(e["msg"])) for e in found]) from None
-    return asked(policy, identity, call, request)
+    return replace(asked(policy, identity, call, request), recorded=written is not record)
 
 
 def _recorded(record: Mapping[str, Any]) -> dict[str, Any]:

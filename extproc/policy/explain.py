@@ -13,6 +13,7 @@ from extproc.identity.model import Identity
 from extproc.policy.cases import Asked, decide
 from extproc.policy.conditions import CompiledCondition
 from extproc.policy.decision import Decision
+from extproc.policy.explain_tools import hints_line, tool_lines
 from extproc.policy.facts import llm_facts, mcp_facts
 from extproc.policy.methods import act_of
 from extproc.policy.names import Names
@@ -33,7 +34,7 @@ def explain(policy: Policy, question: Asked) -> list[str]:
         f"caller   {identity.subject}{groups} (by {identity.provider or 'no provider'})",
         f"call     {_shown(call)}",
     ]
-    lines += _asked_for(policy, call)
+    lines += _asked_for(policy, question)
     others = 0
     for agent in policy.agents:
         selected = agent.selects(identity)
@@ -58,10 +59,13 @@ def _shown(call: LlmCall | McpCall) -> str:
     return f"{call.method or call.kind} {call.name}".strip() + f" on MCP server {call.server}"
 
 
-def _asked_for(policy: Policy, call: LlmCall | McpCall) -> list[str]:
+def _asked_for(policy: Policy, question: Asked) -> list[str]:
+    call = question.call
     if isinstance(call, McpCall):
         server = policy.servers.get(call.server)
-        return [f"server   {server.rule}" if server else f"server   there is no MCPServer {call.server}"]
+        if server is None:
+            return [f"server   there is no MCPServer {call.server}"]
+        return [f"server   {server.rule}", *tool_lines(server, question)]
     model = policy.models.get(call.model)
     if model is None:
         return [f"model    there is no Model or alias {call.model}"]
@@ -167,7 +171,7 @@ def _agent(policy: Policy, agent: AgentPolicy, selected: bool | None, question: 
         grants = agent.grants(call.server)
         if not grants:
             return [*lines, f"says nothing of the server {call.server}"]
-        said = [_grant(grant, call) for grant in grants]
+        said = [_grant(grant, call, policy, question) + _origin(agent, grant) for grant in grants]
         denials = [line for line in said if line.startswith("DENIES")]
         lines += denials or said
         if denials or not any(line.startswith("allows") for line in said):
@@ -201,7 +205,12 @@ def _not_selected(agent: AgentPolicy, identity: Identity) -> list[str]:
     return lines
 
 
-def _grant(grant: ToolGrant, call: McpCall) -> str:
+def _origin(agent: AgentPolicy, grant: ToolGrant) -> str:
+    """The role that a grant is from, "" for a policy's own."""
+    return "" if grant.rule.partition(" (")[0] == agent.rule.partition(" (")[0] else f", by {grant.rule}"
+
+
+def _grant(grant: ToolGrant, call: McpCall, policy: Policy, question: Asked) -> str:
     if grant.methods_denied(call.method):
         return f"DENIES {call.method}: methods.deny {_patterns(grant.methods_denied)}"
     act = act_of(call)
@@ -225,6 +234,9 @@ def _grant(grant: ToolGrant, call: McpCall) -> str:
     for name in names:
         if not allow(name):
             return f"says nothing of {name}: {act.subject}s.allow {_patterns(allow)}"
+    missing = hints_line(grant, policy.servers.get(call.server), question.definition) if act.subject == "tool" else ""
+    if missing:
+        return f"says nothing of {', '.join(names)}: {missing}"
     return f"allows {', '.join(names)}: {act.subject}s.allow {_patterns(allow)}"
 
 

@@ -184,4 +184,5 @@ def described(decision: Decision) -> dict[str, str]:
         "dataClass": word(obligations.data_class) if classed else "",
         "masking": obligations.masking.name if obligations.masking else "",
         "observed": decision.observed,
+        "message": decision.message,
     }

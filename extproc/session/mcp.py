@@ -9,6 +9,7 @@ from extproc.exchange.encoding import decode_request
 from extproc.exchange.mcp import BadMessage
 from extproc.exchange.model import Answer, McpCall
 from extproc.exchange.refusal import Reason, Refusal
+from extproc.policy import tool_calls
 from extproc.policy.decide import decide_mcp, visible
 from extproc.policy.decision import Decision
 from extproc.policy.methods import act_of
@@ -86,7 +87,7 @@ def _decide(
     if more is not None:
         return Refused(more, voice, call, decision)
     if full.method == "tools/call":
-        guarded = tool_guard.refusal(server, full, known(full.name), wall)
+        guarded = tool_calls.refusal(server, full, known(full.name), wall)
         if guarded is not None:
             return Refused(guarded, voice, call, decision)
     tool_guard.restrict(server, full)

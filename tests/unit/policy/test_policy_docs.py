@@ -54,9 +54,11 @@ def test_the_policy_of_routing_loads_and_passes_the_tests_that_are_shown(tmp_pat
 
 @pytest.mark.parametrize("page", [page for page in PAGES if documents(page)])
 def test_the_documents_of_a_page_are_well_written(tmp_path, page):
-    """Each by itself is right. What one refers to may stand on another page: only that is passed over."""
+    """Each by itself is right. What one refers to may stand on another page, or in files of the reader's: only that is
+    passed over."""
     _, problems = check(written(tmp_path, *documents(page)))
-    assert [str(problem) for problem in problems if "there is no LLMProvider" not in str(problem)] == []
+    elsewhere = ("there is no LLMProvider", ": cannot be read (No such file or directory)")
+    assert [said for said in map(str, problems) if not any(part in said for part in elsewhere)] == []
 
 
 @pytest.mark.parametrize("line", lines("when: "))
