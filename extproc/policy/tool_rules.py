@@ -19,6 +19,7 @@ Standing = Literal["approved", "unknown", "changed"]
 Treatment = Literal["off", "flag", "strip", "refuse"]
 
 _MOST_GUARDS = 20_000
+_MOST_CLEAN = 50_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +57,8 @@ class Approval:
 
 @dataclass(slots=True)
 class ToolRules:
-    """Everything a server's tools are held to. Frozen but for the guards it has compiled so far."""
+    """Everything a server's tools are held to. Frozen but for what it has found out so far: the guards it compiled, and
+    the definitions that were screened without a finding."""
 
     settings: tuple[tuple[Names, Settings], ...] = ()  # the last one is for every tool
     approval: Approval | None = None
@@ -67,6 +69,7 @@ class ToolRules:
     denied: frozenset[str] = frozenset()  # of sampling, elicitation and roots
     records_arguments: bool = True
     _guards: dict[str, tuple[JsonObject | None, Guard]] = field(default_factory=dict, repr=False)
+    _clean: set[bytes] = field(default_factory=set, repr=False)
 
     def problems(self, tool: str, definition: JsonObject | None, arguments: JsonObject) -> tuple[Finding, ...]:
         """What is wrong with the arguments of a call; () if nothing is. Without a definition there is no schema to hold
@@ -86,6 +89,16 @@ class ToolRules:
         if definition is None:
             return ("schema-not-known",)
         return ("schema-partly-held",) if guard.notes else ()
+
+    def is_clean(self, key: bytes) -> bool:
+        """Whether `found_clean` was said of this digest."""
+        return key in self._clean
+
+    def found_clean(self, key: bytes) -> None:
+        """Screening found nothing in what has this digest (one that nobody can find a second text for)."""
+        if len(self._clean) >= _MOST_CLEAN:
+            self._clean.clear()  # rare, and no worse than a start
+        self._clean.add(key)
 
     def data_class(self, tool: str, otherwise: DataClass) -> DataClass:
         """The class of what a tool gives out."""

@@ -6,6 +6,7 @@ tool's, which models read and work around; nothing here ends a stream.
 """
 
 from collections.abc import Iterator
+from hashlib import sha256
 from typing import Any
 
 from extproc.exchange import json_body
@@ -166,8 +167,16 @@ class ToolWatch:
     def _described(self, entry: JsonObject, treatment: Treatment) -> bool:
         """Whether a definition may be listed. It is stripped for those that strip, and for those that refuse what is
         grave and let the rest be seen."""
-        grave = self._cleaned({name: entry[name] for name in _SEEN if name in entry}, entry, "description", treatment)
-        if grave < self._server.rules.screening.grave_description or treatment != "refuse":
+        rules = self._server.rules
+        seen = {name: entry[name] for name in _SEEN if name in entry}
+        key = sha256(json_body.encode(seen)).digest()
+        if rules.is_clean(key):  # lists say the same again and again, and to screen is ten times the rest
+            return True
+        grave = self._cleaned(seen, entry, "description", treatment)
+        if grave < FLAG:
+            rules.found_clean(key)
+            return True
+        if grave < rules.screening.grave_description or treatment != "refuse":
             return True
         self._note("description-refused")
         return False
