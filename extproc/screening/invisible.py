@@ -5,9 +5,10 @@ character before it. All else is hidden text or makes hidden text possible.
 """
 
 from collections.abc import Iterator
+from itertools import islice
 
 from extproc.screening.model import Sight, Sign
-from extproc.screening.patterns import Pattern, decoded, encoded
+from extproc.screening.patterns import MOST_FINDS, Pattern, decoded, encoded
 
 TAGS = Sign("tag-characters", "It holds Unicode tag characters, which spell text that nobody sees.", 80, 75)
 SELECTORS = Sign("variation-data", "It holds variation selectors in rows, which carry data.", 75, 70)
@@ -29,12 +30,20 @@ _USE = r"\x{e000}-\x{f8ff}\x{f0000}-\x{ffffd}\x{100000}-\x{10fffd}"
 
 GATE = (rf"[{_ZERO}{_BIDI}{_MARKS}{_SELECT}{_TAG}{_NOTE}]|[{_USE}]{{4}}",)
 _RUN = Pattern(rf"[{_ZERO}{_BIDI}{_MARKS}{_SELECT}{_TAG}{_NOTE}]+|[{_USE}]{{4,}}")
+# For what follows the first finds: rows that have no place in any text.
+_ROWS = (
+    (Pattern(rf"[{_SELECT}]{{3}}"), SELECTORS),
+    (Pattern(rf"[{_ZERO}]{{8}}"), ZERO_WIDTH_RUN),
+    (Pattern(rf"[{_USE}]{{4}}"), PRIVATE),
+)
 _RIGHT_TO_LEFT = Pattern(r"[\x{5be}-\x{61b}\x{61d}-\x{8ff}\x{fb1d}-\x{fefc}]")
 _LINE_BIDI = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 _FORCING = frozenset("\u202d\u202e")
 _NAMES = {0x200C: "joiner", 0x200D: "joiner"}
 _FLAG = "\U0001f3f4"
 _SUBDIVISION = Pattern(r"^[\x{e0030}-\x{e0039}\x{e0061}-\x{e007a}]{3,6}\x{e007f}$")
+_NEEDED = frozenset("\u200c\u200d\ufe0e\ufe0f\u200e\u200f\u061c")
+_MOST_HIDDEN = 16_384  # characters that are read of tags behind the first finds
 
 
 def _class(character: str) -> str:
@@ -142,7 +151,8 @@ def look(text: str) -> Sight:
     signs: set[Sign] = set()
     hidden: list[str] = []
     rtl = _rtl(text)
-    for run, before, behind, kept, _ in _runs(text):
+    runs = _runs(text)
+    for run, before, behind, kept, _ in islice(runs, MOST_FINDS):
         if kept:
             continue
         classes = {_class(sign) for sign in run}
@@ -163,7 +173,28 @@ def look(text: str) -> Sight:
             soft = set(run) <= {"\u00ad", "\ufeff", "\u200e", "\u200f"}
             signs.add(ZERO_WIDTH_RUN if len(run) >= 8 else ZERO_WIDTH if inside and not soft else STRAY)
             hidden += _bits(run)
+    more = next(runs, None)
+    if more is not None:
+        hidden.append(_looked_over(encoded(text)[more[4][0] :], signs))
     return Sight(tuple(signs), tuple(text for text in hidden if text))
+
+
+def _looked_over(data: bytes, signs: set[Sign]) -> str:
+    """What follows the first finds, without a look at what stands around each: only what is nowhere legitimate counts.
+    Gives what its tags say."""
+    signs |= {sign for pattern, sign in _ROWS if pattern.found(data)}
+    rest = decoded(data)
+    characters = set(rest)
+    if characters & _FORCING:
+        signs.add(OVERRIDES)
+    classes = {_class(each) for each in characters if _RUN.found(encoded(each))} & {"tag", "annotation"}
+    if "annotation" in classes:
+        signs.add(ANNOTATION)
+    if "tag" not in classes:
+        return ""
+    signs.add(TAGS)
+    tags = (chr(ord(sign) - 0xE0000) for sign in rest if 0xE0020 <= ord(sign) < 0xE007F)
+    return "".join(islice(tags, _MOST_HIDDEN))
 
 
 def _byte(selector: str) -> int:
@@ -194,16 +225,26 @@ def without(text: str) -> str:
 
 
 def strip(text: str) -> str:
-    """The text without what is not legitimate where it stands."""
+    """The text without what is not legitimate where it stands. Behind MOST_FINDS runs all go that other scripts and
+    emoji do not need; a text with so many is no plain one."""
     data = encoded(text)
     pieces: list[bytes] = []
     done = 0
-    for run, before, behind, kept, (begin, end) in _runs(text):
+    runs = _runs(text)
+    for run, before, behind, kept, (begin, end) in islice(runs, MOST_FINDS):
         if kept:
             continue
         pieces += (data[done:begin], encoded(_remains(run, before, behind)))
         done = end
-    return decoded(b"".join((*pieces, data[done:]))) if done else text
+    more = next(runs, None)
+    if more is None:
+        return decoded(b"".join((*pieces, data[done:]))) if done else text
+    begin = more[4][0]
+    rest = decoded(data[begin:])
+    characters = set(rest)
+    needed = any(map(_joins, characters))
+    gone = {ord(each): None for each in characters if _RUN.found(encoded(each)) and not (needed and each in _NEEDED)}
+    return decoded(b"".join((*pieces, data[done:begin]))) + rest.translate(gone)
 
 
 def _remains(run: str, before: str, behind: str) -> str:

@@ -14,6 +14,10 @@ from typing import Any
 
 import re2
 
+MOST_FINDS = 20_000
+"""Finds of one pattern in one text that are looked at one by one, at some microseconds each: a text may be nothing but
+what is looked for. What comes behind them is judged as a whole."""
+
 _MEMORY = 64 << 20  # RE2's budget for one automaton: a cap on growth, not a reservation
 # Between two words of a phrase: what is no letter or digit. Only ASCII and the punctuation of U+2000..206F, because
 # RE2's \W would take in every letter of another script.

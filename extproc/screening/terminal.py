@@ -4,8 +4,10 @@ Colours are harmless and common in logs. Sequences that conceal, move, link, set
 show a reader something else than the model gets.
 """
 
+from itertools import islice
+
 from extproc.screening.model import Sight, Sign
-from extproc.screening.patterns import Pattern, decoded, encoded
+from extproc.screening.patterns import MOST_FINDS, Pattern, decoded, encoded
 
 COLOUR = Sign("ansi-colour", "It holds terminal colours.", 20, 0)
 CONCEALED = Sign("ansi-conceal", "A terminal conceals a part of it.", 60, 45)
@@ -29,17 +31,23 @@ _SEQUENCE = Pattern(
 )
 _LINKS = Pattern(rf"\x1b\]8;[^;\x07\x1b\n]*;({_BODY}){_END}([^\x1b\n]*)")
 _ERASED = Pattern(r"[^\x08\n]\x08")
+_CONTROLS = dict.fromkeys((*range(0x09), 0x0B, *range(0x0E, 0x20), *range(0x7F, 0xA0)))
+_LONG = 32  # characters of a sequence that tell what it is
 _HOST = Pattern(r"(?:https?://|www\.)([\w.-]+)")
 
 
 def look(text: str) -> Sight:
     data = encoded(text)
     signs: set[Sign] = set()
-    for begin, end in _SEQUENCE.places(data):
+    places = _SEQUENCE.places(data)
+    for begin, end in islice(places, MOST_FINDS):
         signs.add(_sign(decoded(data[begin:end])))
+    more = next(places, None)
+    if more is not None:
+        signs |= _looked_over(decoded(data[more[0] :]))
     hidden = []
     if LINK in signs:
-        for _, (target, label) in _LINKS.parts(data):
+        for _, (target, label) in islice(_LINKS.parts(data), MOST_FINDS):
             hidden.append(target)
             shown = [groups[0].lower() for _, groups in _HOST.parts(encoded(label))]
             meant = [groups[0].lower() for _, groups in _HOST.parts(encoded(target))]
@@ -48,6 +56,16 @@ def look(text: str) -> Sight:
     if b"\x08" in data and _ERASED.found(data):
         signs.add(BACKSPACE)
     return Sight(tuple(signs), tuple(part for part in hidden if part))
+
+
+def _looked_over(rest: str) -> set[Sign]:
+    """The signs of what follows the first finds, each kind of sequence once. So many kinds are no colours."""
+    kinds = {piece[:_LONG] for piece in rest.split("\x1b")[1:]}
+    signs = {CURSOR} if len(kinds) > MOST_FINDS else set()
+    for kind in islice(kinds, MOST_FINDS):
+        data = encoded("\x1b" + kind)
+        signs |= {_sign(decoded(data[begin:end])) for begin, end in islice(_SEQUENCE.places(data), 1)}
+    return signs
 
 
 def _sign(sequence: str) -> Sign:
@@ -67,11 +85,18 @@ def _sign(sequence: str) -> Sign:
 
 
 def strip(text: str) -> str:
-    """Without sequences and control characters; tab, line ends and form feed stay. A link leaves its label."""
+    """Without sequences and control characters; tab, line ends and form feed stay. A link leaves its label. Of what
+    follows MOST_FINDS sequences only the control characters go, without which no terminal obeys the others."""
     data = encoded(text)
     pieces: list[bytes] = []
     done = 0
-    for begin, end in _SEQUENCE.places(data):
+    places = _SEQUENCE.places(data)
+    for begin, end in islice(places, MOST_FINDS):
         pieces.append(data[done:begin])
         done = end
-    return decoded(b"".join((*pieces, data[done:]))) if done else text
+    if not done:
+        return text
+    more = next(places, None)
+    if more is None:
+        return decoded(b"".join((*pieces, data[done:])))
+    return decoded(b"".join((*pieces, data[done : more[0]]))) + decoded(data[more[0] :]).translate(_CONTROLS)
