@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from extproc.adapters import logs
-from tests.bench import envoy_rows, growth_rows, report, room_rows, session_rows, worker_rows, world
+from tests.bench import envoy_rows, growth_rows, mcp_rows, report, room_rows, session_rows, worker_rows, world
 
 _Rows = Callable[[Path, world.Caller, bool], Iterator[report.Row]]
 # Section numbers to what measures them. Server-sent events (4) are measured along with 1 and 2.
@@ -25,6 +25,7 @@ _PARTS: tuple[tuple[str, str, _Rows], ...] = (
     ("worker", "24", lambda folder, caller, quick: worker_rows.rows(folder, caller, quick=quick)),
     ("envoy", "3", lambda folder, caller, quick: envoy_rows.rows(folder, caller, quick=quick)),
     ("growth", "5", lambda folder, caller, quick: growth_rows.rows(folder, caller, quick=quick)),
+    ("mcp", "7", lambda folder, caller, quick: mcp_rows.rows(folder, caller, quick=quick)),
     ("rooms", "6", lambda folder, caller, quick: room_rows.rows()),
 )
 

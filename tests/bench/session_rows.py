@@ -27,9 +27,11 @@ STREAM = "4. Masked server-sent events"
 
 
 @contextmanager
-def worker(folder: Path, documents: int, caller: world.Caller) -> Iterator[Worker]:
-    """A worker's parts in this process, with its audit going nowhere."""
+def worker(folder: Path, documents: int, caller: world.Caller, more: str = "") -> Iterator[Worker]:
+    """A worker's parts in this process, with its audit going nowhere. `more`: further documents of its policy."""
     policy = world.write_policy(folder / f"policy-{documents}", documents, caller)
+    if more:
+        (policy / "more.yaml").write_text(more, encoding="utf-8")
     settings = WorkerSettings(address="unix:unused", policy=str(policy), audit=("file:/dev/null",))
     made = Worker(settings, CollectorRegistry())
     asyncio.run(made.watch.first())
