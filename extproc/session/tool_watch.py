@@ -23,7 +23,7 @@ _SEEN = (
 )  # fmt: skip
 _CALLED_BY = frozenset({"name", "uri", "uriTemplate"})  # what clients send back as it was
 _GIVEN = ("content", "contents", "messages", "structuredContent", "completion")
-_APART = frozenset({*_LISTS, "instructions", "nextCursor", "requestState"})  # screened as definitions, or opaque
+_OPAQUE = ("nextCursor", "requestState")  # what clients bring back as it was
 _ENVELOPE = frozenset({"jsonrpc", "id", "method"})
 _MOST_TEXTS = 50_000  # strings of one definition or result that are screened; what is beyond is not looked at
 _MORE = object()  # in the place of a key: there are more texts than that
@@ -91,22 +91,24 @@ class ToolWatch:
         return True
 
     def _result(self, result: JsonObject, size: int) -> None:
+        apart = {key for key in _OPAQUE if type(result.get(key)) is str}
         listed = False
         for key in _LISTS:
             entries = result.get(key)
             if type(entries) is list:
                 listed = True
+                apart.add(key)
                 result[key] = self._listed(key, entries)
         if type(result.get("instructions")) is str:
+            apart.add("instructions")
             self._instructions(result)
         asked = self._without_denied(result)
         if asked and "taskId" not in result:  # who retries without an answer would be asked again, for ever
             self._replace(result, f"The server may not ask for what it asks for ({', '.join(asked)}).")
             return
         inner = result.get("result")  # tasks/get has the tool's own
-        apart = _APART
         if type(inner) is dict:
-            apart = _APART | {"result"}
+            apart.add("result")
             self._result(inner, size)
         given = any(key in result for key in _GIVEN)
         self._given(result, {key: value for key, value in result.items() if key not in apart}, given)
