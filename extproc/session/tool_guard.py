@@ -2,14 +2,11 @@
 not learn of the client. Whether a call may go on at all is for `policy.tool_calls` to say.
 """
 
-from functools import cache
-
 from extproc.exchange import json_body
 from extproc.exchange.model import McpCall
-from extproc.masking import MaskFilter, RuleSet, rules
 from extproc.policy.runtime import McpServer
+from extproc.session import audited
 
-_MOST = 2048  # characters of a call's arguments that the audit tells
 _LONGEST = 65_536  # bytes of arguments that are masked for it; of longer ones only the size is told
 _CAPABILITIES = "io.modelcontextprotocol/clientCapabilities"
 
@@ -18,11 +15,8 @@ def recorded(server: McpServer, call: McpCall) -> str:
     """The arguments for the audit: masked by every built-in rule, whatever the policy masks in answers."""
     if not call.arguments or not server.rules.records_arguments:
         return ""
-    text = json_body.encode(call.arguments)
-    if len(text) > _LONGEST:
-        return f"[{len(text)} bytes]"
-    masked = MaskFilter(_every_rule()).text(text.decode("utf-8", "replace"))
-    return masked if len(masked) <= _MOST else masked[:_MOST] + "..."
+    size = len(json_body.encode(call.arguments))
+    return f"[{size} bytes]" if size > _LONGEST else audited.arguments(call.arguments)
 
 
 def restrict(server: McpServer, call: McpCall) -> None:
@@ -41,8 +35,3 @@ def restrict(server: McpServer, call: McpCall) -> None:
                 said.pop(name, None)
                 if type(requests) is dict:
                     requests.pop(name, None)
-
-
-@cache
-def _every_rule() -> RuleSet:
-    return RuleSet(rules())
