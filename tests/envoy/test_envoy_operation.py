@@ -322,7 +322,12 @@ def test_the_second_start_of_the_demo_takes_less_than_five_seconds():
 
 @pytest.mark.promise("demo.starts")
 def test_the_curl_lines_of_the_screen_work(demo: Gateway):
-    lines = [line for line in demo.output().splitlines() if line.startswith("curl ")]
+    def written() -> list[str] | None:
+        """Ready comes a moment before the screen is written."""
+        found = [line for line in demo.output().splitlines() if line.startswith("curl ")]
+        return found if len(found) >= 3 else None
+
+    lines = until("three lines with curl", written)
     assert len(lines) == 3
     answers = [subprocess.run(["bash", "-c", line], capture_output=True, text=True, timeout=20, check=True).stdout
                for line in lines]  # fmt: skip
