@@ -5,6 +5,7 @@ Never quotes a value, except names out of closed lists and what YAML made of a p
 
 from collections.abc import Iterable
 from difflib import get_close_matches
+from functools import cache
 from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError
@@ -46,15 +47,39 @@ def listed(names: Iterable[str], most: int = 12) -> str:
 def complaints(error: ValidationError, raw: Raw, prefix: Loc, model: type[BaseModel]) -> list[Problem]:
     """Every problem of one validation. `prefix` is where in the document the validated part begins."""
     found = error.errors(include_url=False)
-    places = [tuple(item["loc"]) for item in found]
+    places = [_place(tuple(item["loc"])) for item in found]
     problems = []
     for item, place in zip(found, places, strict=True):
+        # A field that is a mapping or one word (`off`): what is wrong inside a mapping does not mean the word.
+        if item["type"] == "literal_error" and any(len(o) > len(place) and o[: len(place)] == place for o in places):
+            continue
         # A list whose only items were refused counts as empty for pydantic: saying so would be false.
         if item["type"] == "too_short" and any(len(o) > len(place) and o[: len(place)] == place for o in places):
             continue
         loc = (*prefix, *place)
         problems.append(raw.problem(loc, _sentence(item, raw, loc, model, place)))
     return problems
+
+
+def _place(loc: Loc) -> Loc:
+    """Where in the document it is: pydantic also names the kind that it tried, of several that could stand there."""
+    return tuple(
+        step
+        for number, step in enumerate(loc)
+        if not (number and isinstance(step, str) and (step.startswith("literal[") or step in _kinds()))
+    )
+
+
+@cache
+def _kinds() -> frozenset[str]:
+    """The names of declared shapes, which are in no document."""
+    waiting, names = [BaseModel], set()
+    while waiting:
+        for kind in waiting.pop().__subclasses__():
+            waiting.append(kind)
+            if kind.__module__.startswith("extproc."):
+                names.add(kind.__name__)
+    return frozenset(names)
 
 
 def _sentence(item: Any, raw: Raw, loc: Loc, model: type[BaseModel], place: Loc) -> str:
