@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from extproc.arguments.checks import Finding
+from extproc.arguments.defaults import Tool
 from extproc.arguments.guard import Guard, Settings, compile_guard
 from extproc.exchange.model import JsonObject
 from extproc.policy.names import Names
@@ -68,27 +69,31 @@ class ToolRules:
     classes: tuple[tuple[Names, DataClass], ...] = ()
     denied: frozenset[str] = frozenset()  # of sampling, elicitation and roots
     records_arguments: bool = True
-    _guards: dict[str, tuple[JsonObject | None, Guard]] = field(default_factory=dict, repr=False)
+    _guards: dict[str, tuple[JsonObject, Guard]] = field(default_factory=dict, repr=False)
+    _schemaless: dict[tuple[int, Tool], Guard] = field(default_factory=dict, repr=False)
     _clean: set[bytes] = field(default_factory=set, repr=False)
 
     def problems(self, tool: str, definition: JsonObject | None, arguments: JsonObject) -> tuple[Finding, ...]:
         """What is wrong with the arguments of a call; () if nothing is. Without a definition there is no schema to hold
         them against; every other check counts."""
+        if definition is None:
+            self._guards.pop(tool, None)
+            return self._without_schema(tool).problems(arguments)
         known = self._guards.get(tool)
         if known is None or known[0] is not definition:
-            if len(self._guards) >= _MOST_GUARDS:  # names are the caller's to choose; definitions are not
+            if len(self._guards) >= _MOST_GUARDS:
                 self._guards.clear()
             known = self._guards[tool] = (definition, self._compiled(tool, definition))
         return known[1].problems(arguments)
 
     def notes(self, tool: str) -> tuple[str, ...]:
         """Of the call of a tool that was just judged: which guard could not be held against it."""
-        definition, guard = self._guards.get(tool, (None, None))
-        if guard is None or not self._settings_of(tool).schema:
+        if not self.settings or not self._settings_of(tool).schema:
             return ()
-        if definition is None:
+        known = self._guards.get(tool)
+        if known is None:
             return ("schema-not-known",)
-        return ("schema-partly-held",) if guard.notes else ()
+        return ("schema-partly-held",) if known[1].notes else ()
 
     def is_clean(self, key: bytes) -> bool:
         """Whether `found_clean` was said of this digest."""
@@ -107,13 +112,23 @@ class ToolRules:
                 return level
         return otherwise
 
-    def _compiled(self, tool: str, definition: JsonObject | None) -> Guard:
-        settings = self._settings_of(tool)
-        schema = definition.get("inputSchema") if definition is not None else None
-        said = definition.get("description") if definition is not None else None
+    def _compiled(self, tool: str, definition: JsonObject) -> Guard:
+        schema, said = definition.get("inputSchema"), definition.get("description")
         return compile_guard(
-            schema if type(schema) is dict else None, settings, tool, said if type(said) is str else ""
+            schema if type(schema) is dict else None, self._settings_of(tool), tool, said if type(said) is str else ""
         )
+
+    def _without_schema(self, tool: str) -> Guard:
+        """The guard of a tool that no list has shown. Names are the caller's to choose, so none of them is kept: what
+        counts of a name is what its words say."""
+        settings = self._settings_of(tool)
+        key = id(settings), Tool.of(tool, "")
+        guard = self._schemaless.get(key)
+        if guard is None:
+            guard = compile_guard(None, settings, tool)
+            if any(each is settings for _, each in self.settings):  # its id means it as long as these rules live
+                self._schemaless[key] = guard
+        return guard
 
     def _settings_of(self, tool: str) -> Settings:
         return next((each for names, each in self.settings if names(tool)), Settings())

@@ -111,9 +111,12 @@ class ToolWatch:
             apart.add("result")
             self._result(inner, size)
         given = any(key in result for key in _GIVEN)
-        self._given(result, {key: value for key, value in result.items() if key not in apart}, given)
+        if given:
+            self._summarized(result)
+        # Cut first: to look through what will not be passed takes seconds of everybody's.
         if size > self._server.rules.max_bytes and (given or not listed):
             self._sized(result)
+        self._given(result, {key: value for key, value in result.items() if key not in apart})
 
     # -- what a server asks for ----------------------------------------------------------------------------------------
 
@@ -196,10 +199,8 @@ class ToolWatch:
 
     # -- results -------------------------------------------------------------------------------------------------------
 
-    def _given(self, result: JsonObject, said: JsonObject, given: bool) -> None:
+    def _given(self, result: JsonObject, said: JsonObject) -> None:
         """`said` is what of the result is looked at."""
-        if given:
-            self._summarized(result)
         treatment = self._server.rules.screening.results
         if treatment == "off" or not said:
             return
