@@ -7,7 +7,7 @@ from extproc.errors import BadRequest
 from extproc.exchange import mcp, mcp_handles, mcp_headers
 from extproc.exchange.encoding import decode_request
 from extproc.exchange.mcp import BadMessage
-from extproc.exchange.model import Answer, McpCall
+from extproc.exchange.model import Answer, JsonObject, McpCall
 from extproc.exchange.refusal import Reason, Refusal
 from extproc.policy import tool_calls
 from extproc.policy.decide import decide_mcp, visible
@@ -18,7 +18,7 @@ from extproc.policy.sensitivity import DataClass
 from extproc.session import forwarding, protected_resource, tool_guard
 from extproc.session.actions import Pairs, RequestBodyReply, RequestHeadersReply
 from extproc.session.delegation import rejection, with_credential
-from extproc.session.ports import Injected, Ports
+from extproc.session.ports import Injected, Ports, Tools
 from extproc.session.stages import Admitted, Forward, Judged, Limits, Refused, RequestFacts, Waiting, key_of
 from extproc.session.tool_watch import ToolWatch
 from extproc.session.voice import McpVoice
@@ -76,7 +76,7 @@ def judge(
 def _decide(
     admitted: Admitted, server: McpServer, full: McpCall, has_body: bool, policy: Policy, ports: Ports, wall: float
 ) -> Forward | Refused | Waiting:
-    known = partial(ports.tools.definition, server.name)
+    known = partial(_definition, server, ports.tools)
     decision = decide_mcp(policy, admitted.identity, server, full, RequestFacts(admitted), known)
     # A stream may be open for hours: it needs only what the call was.
     call = replace(full, arguments={}, doc={}, recorded=tool_guard.recorded(server, full))
@@ -119,7 +119,7 @@ def _forward(allowed: _Allowed, injected: Injected, policy: Policy, ports: Ports
     remove = forwarding.stripped(admitted.headers, tuple(name for name, _ in injected.headers), admitted.token)
     masking = allowed.decision.obligations.masking
     mask = masking.start() if masking is not None else None
-    shown = visible(policy, admitted.identity, server, partial(ports.tools.definition, server.name))
+    shown = visible(policy, admitted.identity, server, partial(_definition, server, ports.tools))
     sent, path = allowed.sent, allowed.path
     pairs = forwarding.pairs(server.upstream, path, len(sent) if allowed.has_body else None)
     pairs += injected.headers + allowed.handles
@@ -154,6 +154,16 @@ def _forward(allowed: _Allowed, injected: Injected, policy: Policy, ports: Ports
 def _tool(call: McpCall) -> str:
     """The tool that a message calls, with or without an id to answer; "" for any other."""
     return call.name if call.method == "tools/call" else ""
+
+
+def _definition(server: McpServer, tools: Tools, tool: str) -> JsonObject | None:
+    """What a tool is held to: the definition its server listed last, or the approved one until it has listed any."""
+    found = tools.definition(server.name, tool)
+    approval = server.rules.approval
+    if found is not None or approval is None:
+        return found
+    approved = approval.pins.tools.get(tool)
+    return approved.definition if approved is not None else None
 
 
 def _data_class(server: McpServer, full: McpCall) -> DataClass:

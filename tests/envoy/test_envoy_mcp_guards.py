@@ -130,6 +130,13 @@ def test_a_call_of_a_tool_that_no_list_has_shown_says_that_its_schema_is_not_kno
     assert site.record(site.call("shady", "never_listed"))["guards_not_applied"] == ["schema-not-known"]
 
 
+def test_an_approved_definition_counts_before_any_list_was_seen(site: Site, era: str):
+    for number, passes in ((100, True), (101, False)):
+        answer = site.call("pinned", "read_note", {"id": number}, era=era)
+        assert result(answer)["isError"] is not passes
+        assert site.record(answer)["guards_not_applied"] == []
+
+
 def test_a_check_can_be_switched_off_alone(site: Site):
     assert result(site.call("no-paths", "read_file", {"path": "../../etc/passwd"}))["isError"] is False
     refused(site.call("no-paths", "fetch", {"url": "http://127.0.0.1/"}), "argument-refused")
