@@ -53,6 +53,7 @@ def everything() -> Iterator[Gated]:
 @pytest.mark.parametrize(
     ("mode", "version"), [("legacy", "2025-11-25"), ("auto", "2026-07-28")], ids=["by a handshake", "by discovery"]
 )
+@pytest.mark.promise("proof.fastmcp")
 def test_fastmcp_finds_its_own_server_behind_the_gateway(fastmcp: Gated, group, mode, version):
     command = PEERS.fastmcp("use", fastmcp.url, fastmcp.token(group), mode)
     ran = subprocess.run(command, capture_output=True, text=True, timeout=90, check=False)
@@ -92,6 +93,7 @@ def _said(result: Any) -> str:
 
 
 @pytest.mark.parametrize("mode", ["legacy", "auto"])
+@pytest.mark.promise("proof.fastmcp")
 async def test_the_server_everything_does_what_it_does_without_a_gateway(everything: Gated, group, mode):
     """It knows no stateless revision: a client that asks for one first has to find that out through us."""
     person, progress = Person(), []

@@ -36,6 +36,7 @@ def served(request: pytest.FixtureRequest) -> Iterator[tuple[tuple[Set, ...], st
         yield request.param, url.replace("127.0.0.1", "localhost"), stack.enter_context(gate.without_tokens(made))
 
 
+@pytest.mark.promise("proof.conformance")
 def test_what_passes_directly_passes_through_us(served, tmp_path: Path):
     sets, url, through = served
     for number, which in enumerate(sets):

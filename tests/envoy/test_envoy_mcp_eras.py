@@ -133,6 +133,7 @@ def era_gate() -> Iterator[Era]:
 
 @every_request
 @pytest.mark.parametrize("group", ["all", "masked"])
+@pytest.mark.promise("mcp.every-method")
 def test_a_method_that_policy_allows_passes_both_ways(era_gate: Era, group, era, method, params):
     answer, arrived = era_gate.call(group, era, method, params)
     assert answer.status_code == 200
@@ -144,6 +145,7 @@ def test_a_method_that_policy_allows_passes_both_ways(era_gate: Era, group, era,
 
 @every_request
 @pytest.mark.parametrize("group", ["none", "others"])
+@pytest.mark.promise("mcp.every-method")
 def test_a_method_that_policy_denies_never_reaches_the_server(era_gate: Era, group, era, method, params):
     answer, arrived = era_gate.call(group, era, method, params)
     assert arrived == []
@@ -167,6 +169,7 @@ def test_a_server_comes_with_its_lists_but_not_with_what_is_in_them(era_gate: Er
 
 
 @pytest.mark.parametrize("method", [*REMOVED, "no/such", "sampling/createMessage"])
+@pytest.mark.promise("mcp.every-method")
 def test_a_method_that_the_stateless_revision_does_not_have_is_not_found(era_gate: Era, method):
     answer, arrived = era_gate.call("all", "modern", method, {})
     assert (answer.status_code, answer.json()["error"]["code"], arrived) == (404, -32601, [])
@@ -199,6 +202,7 @@ def test_answers_of_clients_to_a_server_s_requests_pass_in_sessions_only(era_gat
 
 @pytest.mark.parametrize("method", ["GET", "DELETE"])
 @pytest.mark.parametrize(("group", "count"), [("all", 1), ("others", 0)], ids=["allowed", "denied"])
+@pytest.mark.promise("mcp.streams")
 def test_streams_and_ends_of_sessions_pass_or_are_not_offered(era_gate: Era, method, group, count):
     answer, arrived = era_gate.send(group, None, method=method, **{"mcp-protocol-version": "2025-11-25"})
     assert len(arrived) == count
@@ -209,12 +213,14 @@ def test_streams_and_ends_of_sessions_pass_or_are_not_offered(era_gate: Era, met
 
 
 @pytest.mark.parametrize("version", [*OLDER, "2024-11-05", "1900-01-01", "DRAFT-2027"])
+@pytest.mark.promise("mcp.negotiation")
 def test_the_version_is_the_server_s_to_judge(era_gate: Era, version):
     body = {"jsonrpc": "2.0", "id": 1, "method": "tools/list"}
     _, [arrived] = era_gate.send("all", body, **{"mcp-protocol-version": version})
     assert arrived.header("mcp-protocol-version") == version
 
 
+@pytest.mark.promise("mcp.streams")
 def test_what_a_client_needs_to_take_a_stream_up_again_reaches_the_server(era_gate: Era):
     _, [arrived] = era_gate.send("all", None, method="GET",
                                  **{"last-event-id": "e-7", "mcp-protocol-version": "2025-11-25"})  # fmt: skip
@@ -242,6 +248,7 @@ def test_what_a_client_needs_to_take_a_stream_up_again_reaches_the_server(era_ga
     ],
 )
 @pytest.mark.parametrize("group", ["all", "masked"])
+@pytest.mark.promise("mcp.negotiation")
 def test_errors_that_clients_negotiate_by_pass_unchanged(era_gate: Era, group, status, code, data):
     error = {"jsonrpc": "2.0", "id": "r-1", "error": {"code": code, "message": "No.", "data": data}}
 
@@ -282,6 +289,7 @@ FROM_SERVERS: dict[str, dict[str, Any]] = {
 @pytest.mark.parametrize("method", FROM_SERVERS)
 @pytest.mark.parametrize("group", ["all", "masked"])
 @pytest.mark.parametrize("where", ["POST", "GET"])
+@pytest.mark.promise("mcp.every-method")
 def test_what_servers_send_reaches_the_client_as_it_was(era_gate: Era, where, group, method):
     message = {"jsonrpc": "2.0", "method": method, **FROM_SERVERS[method]}
     last = {"jsonrpc": "2.0", "id": "r-1", "result": {"content": [], "isError": False}}
@@ -313,6 +321,7 @@ def test_what_servers_send_reaches_the_client_as_it_was(era_gate: Era, where, gr
         pytest.param("modern", ["tasks/get", "tasks/update", "tasks/cancel"], id="the extension for tasks"),
     ],
 )
+@pytest.mark.promise("mcp.tasks")
 def test_a_task_is_asked_for_by_who_was_given_it(era_gate: Era, era, methods):
     task = {"taskId": "t-1", "status": "working"}
     given = {"resultType": "task", **task} if era == "modern" else {"task": task}
@@ -338,6 +347,7 @@ def test_a_task_is_asked_for_by_who_was_given_it(era_gate: Era, era, methods):
 # -- the transport of 2024-11-05 -------------------------------------------------------------------------------------
 
 
+@pytest.mark.promise("mcp.old-transport")
 def test_a_server_of_the_old_transport_is_named_as_the_reason(era_gate: Era):
     async def old(line: Line) -> None:
         await line.chunked(b"event: endpoint\ndata: /messages/?session_id=1\n\n")
@@ -354,6 +364,7 @@ def test_a_server_of_the_old_transport_is_named_as_the_reason(era_gate: Era):
 
 
 @pytest.mark.parametrize("method", ["POST", "GET", "DELETE"])
+@pytest.mark.promise("mcp.origins")
 def test_a_web_page_of_a_foreign_origin_gets_nothing_even_if_the_server_would_let_it(era_gate: Era, method):
     body = {"jsonrpc": "2.0", "id": 1, "method": "ping"} if method == "POST" else None
     answer, arrived = era_gate.send("all", body, method=method, origin="http://evil.test", host="evil.test")

@@ -199,6 +199,7 @@ async def test_log_messages_are_heard(gate: Gated, group):
     ]  # fmt: skip
 
 
+@pytest.mark.promise("mcp.streams")
 async def test_a_stream_that_the_server_closed_is_taken_up_again(gate: Gated, group):
     """Priming event, retry, then GET with Last-Event-ID (2025-11-25)."""
     async with connected(gate, LEGACY, group) as client:
@@ -235,6 +236,7 @@ async def test_requests_of_the_server_are_answered_in_a_session(gate: Gated, gro
                      "Ada likes green.", id="two rounds with a state that grows"),
     ],
 )  # fmt: skip
+@pytest.mark.promise("mcp.rounds")
 async def test_calls_take_several_rounds_without_a_session(gate: Gated, group, tool, asked, answer):
     person = Person()
     async with connected(gate, MODERN, group, person) as client:
@@ -251,6 +253,7 @@ async def test_prompts_take_several_rounds_too(gate: Gated, group):
 # -- what goes on beside calls ---------------------------------------------------------------------------------------
 
 
+@pytest.mark.promise("mcp.rounds")
 async def test_changes_are_heard_on_a_subscription(gate: Gated, group):
     uri = "test://watched-resource"
     async with (
@@ -265,6 +268,7 @@ async def test_changes_are_heard_on_a_subscription(gate: Gated, group):
     assert sorted(kinds) == ["ResourceUpdated", "ToolsListChanged"]
 
 
+@pytest.mark.promise("mcp.rounds")
 async def test_changes_are_heard_on_the_stream_of_a_session(gate: Gated, group):
     person = Person()
     async with connected(gate, LEGACY, group, person) as client:

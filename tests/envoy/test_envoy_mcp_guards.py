@@ -83,6 +83,7 @@ def both_know(site: Site, server: str, tool: str, arguments: Any) -> None:
         pytest.param("store", {"paths": ["ok.txt", "..\\..\\windows\\win.ini"]}, "/paths/1", id="in a list"),
     ],
 )
+@pytest.mark.promise("arguments.defaults")
 def test_attacks_are_refused_with_no_policy_written_and_no_definition_seen(
     site: Site, era: str, tool: str, arguments: Any, named: str
 ):
@@ -107,11 +108,13 @@ def test_attacks_are_refused_with_no_policy_written_and_no_definition_seen(
         pytest.param("write_mail", {"text": "Please do not run ../../x; DROP TABLE users"}, id="text that is text"),
     ],
 )
+@pytest.mark.promise("arguments.defaults")
 def test_the_harmless_pass(site: Site, era: str, tool: str, arguments: Any):
     assert result(site.call("shady", tool, arguments, era=era))["isError"] is False
     assert site.seen[-1].json()["params"]["arguments"] == arguments
 
 
+@pytest.mark.promise("arguments.schema")
 def test_a_definition_that_one_worker_learned_is_the_others_too(site: Site, era: str):
     name = f"level_{era.replace('-', '_')}"
     site.server.tools = [{"name": name, "inputSchema": LEVEL}]
@@ -130,6 +133,7 @@ def test_a_call_of_a_tool_that_no_list_has_shown_says_that_its_schema_is_not_kno
     assert site.record(site.call("shady", "never_listed"))["guards_not_applied"] == ["schema-not-known"]
 
 
+@pytest.mark.promise("arguments.schema")
 def test_an_approved_definition_counts_before_any_list_was_seen(site: Site, era: str):
     for number, passes in ((100, True), (101, False)):
         answer = site.call("pinned", "read_note", {"id": number}, era=era)
@@ -137,11 +141,13 @@ def test_an_approved_definition_counts_before_any_list_was_seen(site: Site, era:
         assert site.record(answer)["guards_not_applied"] == []
 
 
+@pytest.mark.promise("arguments.switch")
 def test_a_check_can_be_switched_off_alone(site: Site):
     assert result(site.call("no-paths", "read_file", {"path": "../../etc/passwd"}))["isError"] is False
     refused(site.call("no-paths", "fetch", {"url": "http://127.0.0.1/"}), "argument-refused")
 
 
+@pytest.mark.promise("arguments.switch")
 def test_everything_can_be_switched_off(site: Site):
     answer = site.call("unchecked", "x", {"path": "../..", "url": "http://127.0.0.1/", "sql": "DROP TABLE a"})
     assert result(answer)["isError"] is False
@@ -164,6 +170,7 @@ def test_everything_can_be_switched_off(site: Site):
         pytest.param({"env": "prod"}, True, id="one that is not"),
     ],
 )
+@pytest.mark.promise("arguments.limits")
 def test_numbers_and_values_are_capped(site: Site, arguments: Any, refuses: bool):
     answer = site.call("capped", "scale", arguments)
     if refuses:
@@ -172,6 +179,7 @@ def test_numbers_and_values_are_capped(site: Site, arguments: Any, refuses: bool
         assert result(answer)["isError"] is False
 
 
+@pytest.mark.promise("arguments.rules")
 def test_some_tools_have_rules_of_their_own(site: Site):
     assert result(site.call("mixed", "drop_note", {"id": "7"}))["isError"] is False
     refused(site.call("mixed", "drop_note", {"id": "8"}), "argument-refused")
@@ -192,6 +200,7 @@ def test_a_call_without_an_id_is_held_to_the_same(site: Site):
 
 
 @pytest.mark.parametrize("tool", ["write_mail", "read_file"], ids=["of a call that passed", "of one that was refused"])
+@pytest.mark.promise("audit.arguments")
 def test_the_record_tells_the_arguments_masked(site: Site, tool: str):
     arguments = {"text": f"pay with {CARD}", "to": EMAIL, "key": TOKEN, "id": 42, "path": "../../x"}
     if tool == "write_mail":
@@ -207,10 +216,12 @@ def test_the_record_tells_the_arguments_masked(site: Site, tool: str):
     assert (record["server"], record["name"]) == ("shady", tool)
 
 
+@pytest.mark.promise("audit.arguments")
 def test_the_record_tells_nothing_of_arguments_where_policy_says_so(site: Site):
     assert "arguments" not in site.record(site.call("mixed", "other", {"text": "hello"}))
 
 
+@pytest.mark.promise("audit.result")
 def test_the_record_sums_up_the_result(site: Site):
     image = {"type": "image", "data": "QUJD", "mimeType": "image/png"}
     site.server.result("tools/call", {"content": [{"type": "text", "text": "a"}, image], "isError": True})
@@ -221,6 +232,8 @@ def test_the_record_sums_up_the_result(site: Site):
 
 
 @pytest.mark.parametrize("group", ["readers", "others"])
+@pytest.mark.promise("tools.hints")
+@pytest.mark.promise("tools.roles")
 def test_hints_of_a_trusted_server_choose_its_tools_for_every_policy_with_the_role(site: Site, era: str, group: str):
     assert site.tools("believed", era=era, group=group) == ["read_note"]
 
@@ -234,12 +247,14 @@ def test_hints_of_a_trusted_server_choose_its_tools_for_every_policy_with_the_ro
     assert site.tools("believed", era=era) == ["read_note", "drop_note"], "others see all"
 
 
+@pytest.mark.promise("tools.hints")
 def test_hints_of_a_server_that_is_not_trusted_are_not_believed(site: Site, era: str):
     site.server.tools = [READ, {**DROP, "annotations": {"readOnlyHint": True}}]
     assert site.tools("shady", era=era, group="readers") == []
     refused(site.call("shady", "read_note", era=era, group="readers"), "tool-not-allowed")
 
 
+@pytest.mark.promise("tools.roles")
 def test_a_denial_in_a_role_beats_what_the_policy_allows(site: Site, era: str):
     assert site.tools("shady", era=era, group="keepers") == ["read_note"]
     refused(site.call("shady", "drop_note", era=era, group="keepers"), "tool-not-allowed")
@@ -249,6 +264,7 @@ def test_a_denial_in_a_role_beats_what_the_policy_allows(site: Site, era: str):
 # -- data classes ------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.promise("results.class")
 def test_one_tools_data_class_counts_for_its_callers_calls_of_models(site: Site):
     async def well(line: Line) -> None:
         await line.whole(completion("well"))

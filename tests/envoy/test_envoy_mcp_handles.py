@@ -43,6 +43,7 @@ def plain(site: Site, method: str, session: str, server: str = "shady", sub: str
     return request(method, f"{site.made.gateway.url}/mcp/{server}", headers=headers, timeout=20.0).status_code
 
 
+@pytest.mark.promise("oauth.bound")
 def test_a_session_is_its_callers_own(site: Site, sse: bool):
     session = opened(site, sse)
     assert session != "s-1"
@@ -70,6 +71,7 @@ def test_a_session_is_its_callers_own(site: Site, sse: bool):
         pytest.param(lambda session: (session + ", " + session, "shady", "ada"), id="two at once"),
     ],
 )
+@pytest.mark.promise("oauth.bound")
 def test_a_session_that_is_fixed_is_unknown(site: Site, fixed: Any):
     session, server, sub = fixed(opened(site))
     heard = len(site.seen)
@@ -91,6 +93,7 @@ def task(site: Site, sse: bool, **who: str) -> str:
     return str(result(answer)["taskId"])
 
 
+@pytest.mark.promise("mcp.tasks")
 def test_a_tasks_result_comes_by_its_own_id_and_is_held_to_policy(site: Site, sse: bool):
     known = task(site, sse)
     assert known != "t-1"
@@ -110,6 +113,7 @@ def test_a_tasks_result_comes_by_its_own_id_and_is_held_to_policy(site: Site, ss
 
 @pytest.mark.parametrize("method", ["tasks/get", "tasks/update", "tasks/cancel"])
 @pytest.mark.parametrize("who", ["eve", "ada"])
+@pytest.mark.promise("oauth.bound")
 def test_the_task_of_another_or_of_nobody_is_unknown(site: Site, method: str, who: str):
     said = task(site, False) if who == "eve" else "t-1"
     heard = len(site.seen)
@@ -133,6 +137,7 @@ def test_the_same_in_the_revision_that_had_tasks_first(site: Site, method: str):
     assert len(site.seen) == heard
 
 
+@pytest.mark.promise("oauth.bound")
 def test_a_state_is_brought_back_by_whom_it_was_given_to(site: Site, sse: bool):
     site.server.result(
         "tools/call",

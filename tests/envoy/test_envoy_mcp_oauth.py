@@ -209,6 +209,7 @@ async def logging_in(world: World, server: str, memory: Memory, era: str) -> Asy
 
 @pytest.mark.promise("clients.mcp")
 @pytest.mark.parametrize("era", ["legacy", MODERN])
+@pytest.mark.promise("oauth.step-up")
 async def test_a_client_that_knows_only_the_url_logs_in_and_is_stepped_up(world: World, era):
     memory = Memory()
     before = len(world.authority.asked)
@@ -238,6 +239,7 @@ async def test_a_client_that_knows_only_the_url_logs_in_and_is_stepped_up(world:
         pytest.param("/any/path", "notes.test", id="at a path of its own host"),
     ],
 )
+@pytest.mark.promise("oauth.metadata")
 def test_the_document_is_given_to_anybody(world: World, path, host):
     answer = request("GET", world.url + WELL_KNOWN + path, headers={"host": host} if host else {})
     assert answer.status_code == 200
@@ -288,6 +290,7 @@ def test_without_a_name_in_the_policy_the_request_says_what_the_server_is_called
 # -- challenges --------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.promise("oauth.metadata")
 def test_a_401_says_where_to_log_in_whatever_the_host_header_says(world: World):
     document = f"{world.url}{WELL_KNOWN}/mcp/notes"
     for headers in ({}, {"host": "evil.example.com"}):
@@ -304,6 +307,7 @@ def test_a_401_says_where_to_log_in_whatever_the_host_header_says(world: World):
     }
 
 
+@pytest.mark.promise("oauth.audience")
 def test_a_token_for_one_server_is_refused_at_another(world: World):
     token = world.authority.token_for("ada", world.resource("other"))
     assert world.call("other", token, marker="to other").status_code == 200
@@ -333,11 +337,13 @@ def test_a_token_for_one_server_is_refused_at_another(world: World):
         pytest.param("nameless", "{}", 401, id="what the request calls the server"),
     ],
 )
+@pytest.mark.promise("oauth.audience")
 def test_the_audience_decides(world: World, server, aud, status):
     token = world.authority.token_for("ada", aud.format(world.resource(server)))
     assert world.call(server, token).status_code == status
 
 
+@pytest.mark.promise("oauth.step-up")
 def test_a_scope_that_lacks_is_asked_for_and_a_hidden_tool_stays_hidden(world: World):
     token = world.authority.token_for("ada", world.resource("notes"), "notes.read other.scope")
     answer = world.call("notes", token, "delete_note", marker="too little")
@@ -365,6 +371,7 @@ def test_a_scope_that_lacks_is_asked_for_and_a_hidden_tool_stays_hidden(world: W
 # -- what the upstream gets --------------------------------------------------------------------------------------------
 
 
+@pytest.mark.promise("oauth.no-passthrough")
 def test_the_upstream_gets_the_gateways_credential_and_never_the_clients(world: World):
     token = world.authority.token_for("ada", world.resource("other"))
     answer = world.call("other", token, marker="whose", cookie=f"t={token}", **{"x-mine": token})
@@ -373,6 +380,7 @@ def test_the_upstream_gets_the_gateways_credential_and_never_the_clients(world: 
     assert not any(token.encode() in seen.everything for seen in world.made.upstream.seen)
 
 
+@pytest.mark.promise("oauth.per-user")
 def test_a_stored_token_is_its_owners_alone_and_who_has_none_is_told_where_to_get_one(world: World):
     ada, bob = (world.authority.token_for(who, world.resource("mine")) for who in ("ada", "bob"))
     world.store("ada", "stored-for-ada-0123456789")
@@ -410,6 +418,7 @@ def test_a_401_of_the_upstream_sends_nobody_to_log_in_again(world: World):
         assert world.made.gateway.record(answer)["reason"] == "credential-unavailable"
 
 
+@pytest.mark.promise("oauth.exchange")
 async def test_an_exchanged_token_is_never_anothers_however_many_come_at_once(world: World):
     callers = ("ann", "ben", "cat")
     tokens = {who: world.authority.token_for(who, world.resource("exchanged")) for who in callers}

@@ -30,6 +30,7 @@ def verdict(entry: dict) -> str:
     "entry",
     [pytest.param(entry, id=f"{stem}-{number}-{entry['trick']}") for stem, number, entry in ATTACKS],
 )
+@pytest.mark.promise("arguments.corpus")
 def test_an_attack_is_caught_with_a_sentence_that_does_not_quote_it(entry):
     message = verdict(entry)
     assert message.endswith("."), entry
@@ -37,6 +38,7 @@ def test_an_attack_is_caught_with_a_sentence_that_does_not_quote_it(entry):
 
 
 @pytest.mark.parametrize("name", NAMES)
+@pytest.mark.promise("arguments.corpus")
 def test_at_most_one_in_a_hundred_harmless_values_is_refused(name, record_property, capsys):
     caught = Counter()
     false: list[str] = []

@@ -53,6 +53,7 @@ def test_the_policy_of_routing_loads_and_passes_the_tests_that_are_shown(tmp_pat
 
 
 @pytest.mark.parametrize("page", [page for page in PAGES if documents(page)])
+@pytest.mark.promise("docs.mcp")
 def test_the_documents_of_a_page_are_well_written(tmp_path, page):
     """Each by itself is right. What one refers to may stand on another page, or in files of the reader's: only that is
     passed over."""

@@ -144,6 +144,7 @@ def question(policy, name="find_customer", arguments=None, *, server="crm", grou
         pytest.param({"method": "tools/list", "name": ""}, "allowed", id="a list"),
     ],
 )
+@pytest.mark.promise("arguments.explained")
 def test_a_call_is_decided_as_by_the_gateway(policy, asked, reason):
     decision = decide(policy, question(policy, **asked))
     assert decision.reason == reason
@@ -221,6 +222,7 @@ def explained(policy, **asked):
         ),
     ],
 )
+@pytest.mark.promise("arguments.explained")
 def test_an_explanation_says(policy, asked, line):
     found = explained(policy, **asked)
     assert line in found, "\n".join(found)

@@ -127,6 +127,7 @@ def test_a_digest_covers_everything_but_icons_and_meta() -> None:
         pytest.param({"instructions": "Ask me first."}, id="a member that nobody knows yet"),
     ],
 )
+@pytest.mark.promise("integrity.digest")
 def test_any_other_change_changes_the_digest(changed: dict[str, Any]) -> None:
     assert digest({**TOOL, **changed}) != digest(TOOL)
     digests = Digests()
@@ -134,6 +135,7 @@ def test_any_other_change_changes_the_digest(changed: dict[str, Any]) -> None:
     assert digests.of({**TOOL, **changed}) == digest({**TOOL, **changed})
 
 
+@pytest.mark.promise("integrity.digest")
 def test_the_same_definition_sent_in_another_way_has_the_same_digest() -> None:
     other = msgspec.json.decode(json.dumps(dict(reversed(TOOL.items())), indent=3))
     assert digest(other) == digest(TOOL)

@@ -83,6 +83,7 @@ def schema(**members: Any) -> dict[str, Any]:
         pytest.param({"x\u202ey": 1}, '+ "x\\u{202e}y": 1', id="names too are shown with what is invisible in them"),
     ],
 )
+@pytest.mark.promise("integrity.diff")
 def test_a_difference_is_one_line(members: dict[str, Any], text: str) -> None:
     assert changed(**members) == text
 

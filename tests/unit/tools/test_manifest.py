@@ -72,6 +72,7 @@ def payload(**members: Any) -> dict[str, Any]:
 
 @pytest.mark.parametrize("algorithm", PRIVATE)
 @pytest.mark.parametrize("definitions", [True, False], ids=["with definitions", "digests only"])
+@pytest.mark.promise("integrity.signed")
 def test_what_is_signed_verifies_and_says_which_tools_are_so(algorithm: str, definitions: bool) -> None:
     text = signed(algorithm, "k1", definitions=definitions, expires=NOW + 3600)
     manifest = verify(text + "\n", keys(algorithm, "k1"), now=NOW + 60, server="crm", issuer="https://vendor.example")
@@ -160,6 +161,7 @@ def test_clocks_may_differ_by_a_minute() -> None:
         pytest.param(by_hand(b"3"), "no JSON object", id="a payload that is a number"),
     ],
 )
+@pytest.mark.promise("integrity.signed")
 def test_what_can_be_read_in_two_ways_or_not_at_all_is_not_believed(text: str, why: str) -> None:
     with pytest.raises(ManifestError, match=why):
         verify(text, keys(), now=NOW)

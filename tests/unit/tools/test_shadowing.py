@@ -68,6 +68,7 @@ def says(text: str) -> dict[str, Any]:
         ),
     ],
 )
+@pytest.mark.promise("integrity.shadows")
 def test_an_imitation_is_reported(tool: dict[str, Any], kind: str, other: str) -> None:
     assert found(tool) == [(kind, tool["name"], other)]
 
@@ -86,6 +87,7 @@ def test_an_imitation_is_reported(tool: dict[str, Any], kind: str, other: str) -
         pytest.param({"name": 3, "description": 4, "inputSchema": 5}, id="nonsense"),
     ],
 )
+@pytest.mark.promise("integrity.shadows")
 def test_honest_tools_are_left_alone(tool: dict[str, Any]) -> None:
     assert found(tool) == []
 
