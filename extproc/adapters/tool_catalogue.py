@@ -130,8 +130,9 @@ class ToolCatalogue:
         self._decoded_bytes = 0
 
     def definition(self, server: str, tool: str) -> JsonObject | None:
-        """The newest definition that was seen, None if none was. Not to be changed by the caller. While it stays the
-        newest, it is nearly always the same object: what is compiled from it can be kept by its identity."""
+        """The newest definition that was seen (of one that cannot be kept only the name), None if none was. Not to be
+        changed by the caller. While it stays the newest, it is nearly always the same object: what is compiled from it
+        can be kept by its identity."""
         known = self._find(server, tool)
         if known is None:
             return None
@@ -140,7 +141,8 @@ class ToolCatalogue:
             if len(self._decoded) >= _MAX_DECODED or self._decoded_bytes > _MAX_DECODED_BYTES:
                 self._decoded.clear()
                 self._decoded_bytes = 0
-            decoded = known.raw, _object(known.raw)
+            # One that was too large to be kept is known to be there, and to be no definition that anybody approved.
+            decoded = known.raw, _object(known.raw) or {"name": tool}
             self._decoded_bytes += len(known.raw)
             self._decoded[server, tool] = decoded
         return decoded[1]
