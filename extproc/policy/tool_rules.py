@@ -91,7 +91,7 @@ class ToolRules:
         if not self.settings or not self._settings_of(tool).schema:
             return ()
         known = self._guards.get(tool)
-        if known is None or type(known[0].get("inputSchema")) is not dict:
+        if known is None or len(known[0]) == 1:  # of a definition that could not be kept only the name is known
             return ("schema-not-known",)
         return ("schema-partly-held",) if known[1].notes else ()
 
