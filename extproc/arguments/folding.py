@@ -45,11 +45,22 @@ def readings(text: str, *, strict: bool = True) -> tuple[str, ...] | None:
     """The text and all that decoders make of it, each once, in the order in which they come up.
 
     None when it cannot be followed: more layers than anyone decodes or, if `strict`, bytes that are not UTF-8 (overlong
-    forms among them). At most 5 * ROUNDS + 1 readings.
+    forms among them). At most 7 * ROUNDS + 6 readings.
     """
     if "%" not in text and "&" not in text and "\\" not in text and fold(text) == text:
         return (text,)
     seen = [text]
+    if "\\" in text and ("%" in text or "&" in text):
+        # A reader that knows no escapes still has the backslash, to which it is a separator: `.%252e\\x2ea`.
+        bare = text
+        for _ in range(ROUNDS):
+            decoded = decode(bare, strict=strict)
+            if decoded is None:
+                return None
+            if decoded == bare:
+                break
+            bare = decoded
+            seen += [reading for reading in (bare, fold(bare)) if reading not in seen]
     for _ in range(ROUNDS + 1):
         before = text
         decoded = decode(text, strict=strict)
