@@ -105,7 +105,7 @@ class ArgumentsSpec(Declared):
     limits: dict[str, Annotated[RangeSpec, BeforeValidator(_range, json_schema_input_type=float | RangeSpec)]] = Field(
         default={}, description="Numbers that arguments may be: {replicas: 10} or {percent: {min: 0, max: 50}}."
     )
-    values: dict[str, tuple[str | int | float | bool, ...]] = Field(
+    values: dict[str, Annotated[tuple[str | int | float | bool, ...], Field(min_length=1)]] = Field(
         default={}, description="Values that arguments may have: {env: [dev, staging]}."
     )
     max_bytes: int = Field(default=1 << 20, ge=1, description="Size of all arguments of a call.")
