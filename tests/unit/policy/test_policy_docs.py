@@ -7,6 +7,7 @@ import pytest
 from extproc.policy.conditions import Scope, compile_condition
 from extproc.policy.load import check, load
 from extproc.policy.testing import run
+from extproc.tools.pins import dump, pin
 
 ROOT = Path(__file__).parents[3]
 PAGES = {
@@ -50,6 +51,22 @@ def test_the_policy_of_routing_loads_and_passes_the_tests_that_are_shown(tmp_pat
     texts = (*documents("docs/routing.md"), *documents("docs/policy.md")[2:])
     report = run(load(written(tmp_path, *texts)), tmp_path)
     assert report.text == "2 of 2 policy tests passed"
+
+
+def schema_of(**arguments: str) -> dict[str, object]:
+    properties = {name: {"type": kind} for name, kind in arguments.items()}
+    return {"type": "object", "properties": properties, "required": list(arguments)}
+
+
+@pytest.mark.promise("docs.mcp")
+def test_the_ten_minutes_of_mcp_load_and_pass_their_tests(tmp_path):
+    schemas = {"get_ticket": schema_of(number="integer"), "close_tickets": schema_of(count="integer"),
+               "attach_file": schema_of(number="integer", path="string")}  # fmt: skip
+    (tmp_path / "pins").mkdir()
+    pins = pin("tickets", [{"name": name, "inputSchema": schema} for name, schema in schemas.items()])
+    (tmp_path / "pins" / "tickets.json").write_text(dump(pins))
+    report = run(load(written(tmp_path, *documents("docs/mcp.md")[:2])), tmp_path)
+    assert report.text == "4 of 4 policy tests passed"
 
 
 @pytest.mark.parametrize("page", [page for page in PAGES if documents(page)])
