@@ -24,6 +24,7 @@ import structlog
 
 from extproc.adapters.files import Signature, read_regular, signature
 from extproc.exchange.model import JsonObject
+from extproc.policy.tool_rules import NOT_KEPT
 from extproc.tools.definition import LEFT_OUT, MAX_DEFINITION, DefinitionError, definition, digest
 
 MAX_TOOLS = 20_000
@@ -142,7 +143,7 @@ class ToolCatalogue:
                 self._decoded.clear()
                 self._decoded_bytes = 0
             # One that was too large to be kept is known to be there, and to be no definition that anybody approved.
-            decoded = known.raw, _object(known.raw) or {"name": tool}
+            decoded = known.raw, _object(known.raw) or {"name": tool, NOT_KEPT: True}
             self._decoded_bytes += len(known.raw)
             self._decoded[server, tool] = decoded
         return decoded[1]

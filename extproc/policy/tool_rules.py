@@ -19,6 +19,9 @@ from extproc.tools.pins import Pins
 Standing = Literal["approved", "unknown", "changed"]
 Treatment = Literal["off", "flag", "strip", "refuse"]
 
+NOT_KEPT = "gatereeve/not-kept"
+"""A member of what stands for a definition that was seen and could not be kept: nobody has approved that."""
+
 _MOST_GUARDS = 20_000
 _MOST_CLEAN = 50_000
 
@@ -64,7 +67,7 @@ class ToolRules:
     settings: tuple[tuple[Names, Settings], ...] = ()  # the last one is for every tool
     approval: Approval | None = None
     screening: Screening = Screening()
-    max_bytes: int = 4 << 20
+    max_bytes: int = 1 << 20
     truncates: bool = True
     classes: tuple[tuple[Names, DataClass], ...] = ()
     denied: frozenset[str] = frozenset()  # of sampling, elicitation and roots
@@ -91,7 +94,7 @@ class ToolRules:
         if not self.settings or not self._settings_of(tool).schema:
             return ()
         known = self._guards.get(tool)
-        if known is None or len(known[0]) == 1:  # of a definition that could not be kept only the name is known
+        if known is None or NOT_KEPT in known[0]:
             return ("schema-not-known",)
         return ("schema-partly-held",) if known[1].notes else ()
 

@@ -107,6 +107,8 @@ _STRIPPED_QUERY = frozenset(
         "key", "apikey", "xapikey", "xgoogapikey", "token", "accesstoken", "idtoken", "refreshtoken", "oauthtoken",
         "authtoken", "auth", "authorization", "bearer", "jwt", "subscriptionkey", "ocpapimsubscriptionkey", "sig",
         "signature", "code", "secret", "clientsecret", "password", "passwd", "credential", "credentials",
+        # A session is bound to its caller in its header.
+        "sessionid", "mcpsessionid",
         # What is judged stands in the body: a server that reads it here too would read another.
         "model", "models", "deployment", "deploymentid", "engine", "fallbacks", "apibase", "baseurl",
     }

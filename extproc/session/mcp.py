@@ -25,6 +25,7 @@ from extproc.session.voice import McpVoice
 
 # MCP reports an oversized or badly coded body before there is any message to answer.
 _VOICE = McpVoice()
+_RESUME = "last-event-id"
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +118,9 @@ def _forward(allowed: _Allowed, injected: Injected, policy: Policy, ports: Ports
     if level and not act_of(allowed.full).opens:  # to open or to list is to see nothing yet
         ports.exposure.touched(caller, level, wall, server.remember)
     remove = forwarding.stripped(admitted.headers, tuple(name for name, _ in injected.headers), admitted.token)
+    if _RESUME in admitted.headers and mcp_headers.SESSION not in admitted.headers:
+        # An event's id is nobody's own. Within a session, which is, the server knows whose events it repeats.
+        remove += (_RESUME,)
     masking = allowed.decision.obligations.masking
     mask = masking.start() if masking is not None else None
     shown = visible(policy, admitted.identity, server, partial(_definition, server, ports.tools))

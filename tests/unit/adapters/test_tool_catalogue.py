@@ -11,6 +11,7 @@ from structlog.testing import capture_logs
 
 from extproc.adapters import tool_catalogue
 from extproc.adapters.tool_catalogue import MAX_DEFINITION, ToolCatalogue
+from extproc.policy.tool_rules import NOT_KEPT
 
 TOOL: dict[str, Any] = {"name": "find", "inputSchema": {"type": "object", "properties": {"q": {"type": "string"}}}}
 
@@ -164,7 +165,9 @@ def test_what_is_no_tool_is_passed_over(clock: Clock, tool: Any) -> None:
         pytest.param(newer(object()), id="no JSON"),  # type: ignore[arg-type]
     ],
 )
-async def test_of_a_definition_that_cannot_be_kept_only_the_name_is_known(tmp_path: Path, clock: Clock, tool: Any) -> None:
+async def test_a_definition_that_cannot_be_kept_is_known_by_name_alone(
+    tmp_path: Path, clock: Clock, tool: Any
+) -> None:
     one, two = catalogue(tmp_path, clock), catalogue(tmp_path, clock)
     one.learn("crm", [TOOL])
     await one.poll()
@@ -172,10 +175,10 @@ async def test_of_a_definition_that_cannot_be_kept_only_the_name_is_known(tmp_pa
         one.learn("crm", [tool])
         one.learn("crm", [tool])
     assert [entry["event"] for entry in logs] == ["tool definition not kept"]
-    assert one.definition("crm", "find") == {"name": "find"}
+    assert one.definition("crm", "find") == {"name": "find", NOT_KEPT: True}
     await one.poll()
     await two.poll()
-    assert two.definition("crm", "find") == {"name": "find"}
+    assert two.definition("crm", "find") == {"name": "find", NOT_KEPT: True}
     two.learn("crm", [TOOL])
     assert two.definition("crm", "find") == TOOL
 
@@ -219,7 +222,9 @@ async def test_a_file_that_others_can_write_is_not_believed(tmp_path: Path, cloc
     assert [entry["problem"] for entry in logs] == ["could have been written by others"]
 
 
-async def test_of_a_definition_in_the_file_that_is_no_object_only_the_name_is_known(tmp_path: Path, clock: Clock) -> None:
+async def test_a_definition_in_the_file_that_is_no_object_is_known_by_name_alone(
+    tmp_path: Path, clock: Clock
+) -> None:
     one = catalogue(tmp_path, clock)
     one.learn("crm", [TOOL])
     await one.poll()
@@ -228,7 +233,7 @@ async def test_of_a_definition_in_the_file_that_is_no_object_only_the_name_is_kn
     file(tmp_path).write_text(json.dumps(doc))
     again = catalogue(tmp_path, clock)
     await again.poll()
-    assert again.definition("crm", "find") == {"name": "find"}
+    assert again.definition("crm", "find") == {"name": "find", NOT_KEPT: True}
 
 
 async def test_a_file_that_was_removed_comes_back(tmp_path: Path, clock: Clock) -> None:
