@@ -146,10 +146,15 @@ class Number:
 
     def _bounded(self, number: Decimal) -> str:
         if self._maximum is not None and number > self._maximum:
-            return ABOVE.format(self._maximum)
+            return ABOVE.format(_shown(self._maximum))
         if self._minimum is not None and number < self._minimum:
-            return BELOW.format(self._minimum)
+            return BELOW.format(_shown(self._minimum))
         return ""
+
+
+def _shown(bound: Decimal | None) -> str:
+    """A bound as people write it: 10, not 10.0."""
+    return "" if bound is None else format(bound.normalize(), "f")
 
 
 class OneOf:
