@@ -67,7 +67,7 @@ class ToolRules:
     settings: tuple[tuple[Names, Settings], ...] = ()  # the last one is for every tool
     approval: Approval | None = None
     screening: Screening = Screening()
-    max_bytes: int = 1 << 20
+    max_bytes: int = 4 << 20
     truncates: bool = True
     classes: tuple[tuple[Names, DataClass], ...] = ()
     denied: frozenset[str] = frozenset()  # of sampling, elicitation and roots

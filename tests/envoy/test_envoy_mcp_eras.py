@@ -220,12 +220,28 @@ def test_the_version_is_the_server_s_to_judge(era_gate: Era, version):
     assert arrived.header("mcp-protocol-version") == version
 
 
+async def _opens(line: Line) -> None:
+    message = line.request.json()
+    body = json.dumps({"jsonrpc": "2.0", "id": message["id"], "result": {}}).encode()
+    await line.whole(body, mcp_session_id="s-1")
+
+
 @pytest.mark.promise("mcp.streams")
 def test_what_a_client_needs_to_take_a_stream_up_again_reaches_the_server(era_gate: Era):
-    _, [arrived] = era_gate.send("all", None, method="GET",
-                                 **{"last-event-id": "e-7", "mcp-protocol-version": "2025-11-25"})  # fmt: skip
+    era_gate.scripted.upstream.scripts["opens"] = _opens
+    hello = {"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": {"protocolVersion": "2025-11-25"}}
+    opened, _ = era_gate.send("all", hello, script="opens")
+    session = {"mcp-session-id": opened.headers["mcp-session-id"], "mcp-protocol-version": "2025-11-25"}
+    _, [arrived] = era_gate.send("all", None, method="GET", **{"last-event-id": "e-7"}, **session)
     assert arrived.header("last-event-id") == "e-7"
+    assert arrived.header("mcp-session-id") == "s-1"
     assert arrived.header("accept") == ACCEPT
+
+
+@pytest.mark.promise("mcp.streams")
+def test_nobody_takes_up_events_outside_of_a_session_of_their_own(era_gate: Era):
+    _, [arrived] = era_gate.send("all", None, method="GET", **{"last-event-id": "e-7"})
+    assert arrived.header("last-event-id") is None
 
 
 # -- what servers answer ---------------------------------------------------------------------------------------------

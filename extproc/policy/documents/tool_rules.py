@@ -169,7 +169,7 @@ class ScreeningSpec(Declared):
 class ResultsSpec(Declared):
     """How much one result may be."""
 
-    max_bytes: int = Field(default=1 << 20, ge=1024, description="Size of a result's texts, structure and data.")
+    max_bytes: int = Field(default=4 << 20, ge=1024, description="Size of a result's texts, structure and data.")
     when_larger: Literal["truncate", "refuse"] = Field(
         default="truncate",
         description="truncate: texts are cut and say so; what cannot be cut (structured content, data) is refused.",

@@ -134,7 +134,7 @@ def test_what_is_not_said_is_strict(folder):
     assert not crm.trusted
     assert rules.records_arguments
     assert rules.denied == frozenset()
-    assert (rules.max_bytes, rules.truncates, rules.approval) == (1 << 20, True, None)
+    assert (rules.max_bytes, rules.truncates, rules.approval) == (4 << 20, True, None)
     assert (rules.screening.descriptions, rules.screening.results) == ("refuse", "strip")
     assert (rules.screening.grave_description, rules.screening.grave_result) == (50, 70)
 

@@ -119,7 +119,7 @@ def test_on_by_default_are_checks_screening_and_caps_and_nothing_is_asked_away(t
     rules = loaded(tmp_path)
     assert rules.problems("x", None, {"path": "../../x"})
     assert (rules.screening.descriptions, rules.screening.results) == ("refuse", "strip")
-    assert rules.max_bytes == 1 << 20
+    assert rules.max_bytes == 4 << 20
     assert rules.denied == frozenset()
     assert rules.records_arguments
 
