@@ -58,9 +58,7 @@ def _approval(approval: Approval, question: Asked) -> str:
         said = "its name is approved; its definition is looked at when its server lists it" if known else "by nobody"
     else:
         standing = approval.standing(definition, 0.0)
-        said = {"approved": "as approved", "changed": "CHANGED since it was approved", "unknown": "by nobody"}[
-            standing
-        ]
+        said = {"approved": "as approved", "changed": "CHANGED since it was approved", "unknown": "by nobody"}[standing]
     refused = not usable(approval, tool, None if question.recorded else definition, 0.0)
     said += ", so it is refused" if refused else "" if said.startswith(("as", "its")) else ", which is only noted"
     ends = approval.expires

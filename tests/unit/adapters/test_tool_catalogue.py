@@ -165,9 +165,7 @@ def test_what_is_no_tool_is_passed_over(clock: Clock, tool: Any) -> None:
         pytest.param(newer(object()), id="no JSON"),  # type: ignore[arg-type]
     ],
 )
-async def test_a_definition_that_cannot_be_kept_is_known_by_name_alone(
-    tmp_path: Path, clock: Clock, tool: Any
-) -> None:
+async def test_a_definition_that_cannot_be_kept_is_known_by_name_alone(tmp_path: Path, clock: Clock, tool: Any) -> None:
     one, two = catalogue(tmp_path, clock), catalogue(tmp_path, clock)
     one.learn("crm", [TOOL])
     await one.poll()
@@ -222,9 +220,7 @@ async def test_a_file_that_others_can_write_is_not_believed(tmp_path: Path, cloc
     assert [entry["problem"] for entry in logs] == ["could have been written by others"]
 
 
-async def test_a_definition_in_the_file_that_is_no_object_is_known_by_name_alone(
-    tmp_path: Path, clock: Clock
-) -> None:
+async def test_a_definition_in_the_file_that_is_no_object_is_known_by_name_alone(tmp_path: Path, clock: Clock) -> None:
     one = catalogue(tmp_path, clock)
     one.learn("crm", [TOOL])
     await one.poll()
