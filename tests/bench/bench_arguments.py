@@ -39,10 +39,10 @@ ARGUMENTS = {
     "replicas": 3,
     "dry_run": True,
     "env": "dev",
-    "options": {"cwd": "/work/app", "depth": 2},
+    "options": {"cwd": "/srv/w/app", "depth": 2},
 }
 SETTINGS = Settings(
-    checks=(applied("path", roots=["/work"]),),
+    checks=(applied("path", roots=["/srv/w"]),),
     caps=(cap(["replicas"], 10),),
     values=(allowed(["env"], ["dev", "staging"]),),
 )
