@@ -84,7 +84,7 @@ def test_a_climb_is_caught_behind_any_composition_of_tricks(climb, tricks):
 
 @RELAXED
 @given(
-    st.sampled_from(["/etc/passwd", "/proc/self/environ", "/root/x"]), st.lists(st.sampled_from(TRICKS[:7]), max_size=4)
+    st.sampled_from(["/etc/passwd", "/proc/self/environ", "/root"]), st.lists(st.sampled_from(TRICKS[:7]), max_size=4)
 )
 def test_a_place_of_the_machine_is_caught_behind_any_encoding(place, tricks):
     for trick in tricks:
