@@ -136,3 +136,22 @@ def test_count_tokens_is_rewritten_like_a_message(scripted: Scripted):
     assert answer.json() == {"input_tokens": 7}
     assert arrived.path == "/v1/messages/count_tokens"
     assert arrived.json()["model"] == "upstream-large"
+
+
+@pytest.mark.promise("llm.rewrite")
+@pytest.mark.parametrize(
+    ("path", "upstream", "more"),
+    [
+        pytest.param("/openai/v1/chat/completions", "/v1/chat/completions", {}, id="OpenAI's chat"),
+        pytest.param("/openai/v1/responses", "/v1/responses", {"input": "x"}, id="OpenAI's responses"),
+        pytest.param("/anthropic/v1/messages", "/v1/messages", {"max_tokens": 9}, id="Anthropic's messages"),
+    ],
+)
+def test_the_paths_of_bedrock_mantle_are_those_apis_under_another_prefix(scripted: Scripted, path, upstream, more):
+    body = {"model": "gpt-4", "messages": [{"role": "user", "content": "x"}], **more}
+    if "input" in more:
+        del body["messages"]
+    _, arrived = _send(scripted, f"mantle {path}", json.dumps(body).encode(), path)
+    assert arrived.path == upstream
+    assert arrived.json() == body | {"model": "upstream-large"}
+    assert arrived.header("authorization") == f"Bearer {policies.UPSTREAM_KEY}"
